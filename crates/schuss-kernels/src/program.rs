@@ -1,0 +1,458 @@
+//! A flat list of kernel calls for each thread, in phases with a barrier between them, over memory that is named by
+//! space and offset.
+//!
+//! A program is checked when it is made: every place that a call will touch lies within its space, and within a phase
+//! no thread writes what another touches. That is what makes [`Program::run`] safe to call, and free of allocations,
+//! look-ups and failures.
+
+use crate::product::{self, Matrix, Tile};
+use crate::rows::{self, Rows, RowsMut};
+use crate::tape::{self, Argument, BLOCK, Block, Moment, Operand, Tape};
+use crate::{Buffer, Isa, Pool, Sweep};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+mod check;
+mod feed;
+mod list;
+
+pub use feed::{Column, Feed, Source, Transform};
+
+/// A matrix in a space: element (i, j) is number `offset + i · row_stride + j · col_stride` of it. A stride of 0
+/// repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct View {
+    /// 0 is the arena; n + 1 is the n-th array that outlives the program.
+    pub space: u32,
+    /// Element (0, 0).
+    pub offset: usize,
+    /// From one row to the next.
+    pub row_stride: usize,
+    /// From one column to the next.
+    pub col_stride: usize,
+}
+
+/// What becomes of finished numbers while they are in cache: a program over them, stores, and a sweep that takes them
+/// as derivatives.
+#[derive(Clone, Debug, Default)]
+pub struct Finish {
+    /// Run over each finished block.
+    pub tape: Tape,
+    /// What the tape reads besides.
+    pub operands: Vec<View>,
+    /// Results to keep. [`Argument::Block`] and [`Argument::Result`] only.
+    pub stores: Vec<(Argument, View)>,
+    /// A sweep, whose derivative is the tape's last result.
+    pub update: Option<Update>,
+    /// Columns of the whole array, for random elements.
+    pub width: usize,
+}
+
+/// A sweep over an array and what is kept beside its elements.
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// The rule.
+    pub sweep: Sweep,
+    /// Its numbers, side by side.
+    pub at: View,
+    /// The array.
+    pub theta: View,
+    /// What is kept beside it.
+    pub states: Vec<View>,
+}
+
+/// What a call computes.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// C = A · B with so many inner steps.
+    Product { /** A. */ a: View, /** B. */ b: View, /** Columns of A. */ k: usize },
+    /// Nothing: the finish's tape makes the numbers.
+    Map,
+    /// One row, the call's: sums over `rows` rows of numbers that a finish of its own makes.
+    SumRows { /** Makes the numbers. */ source: usize, /** How many rows. */ rows: usize },
+    /// Each row of `x` to a number.
+    Fold { /** How. */ f: rows::RowFold, /** From. */ x: View, /** Numbers in a row. */ width: usize },
+    /// Rows to rows.
+    RowMap { /** How. */ f: rows::RowMap, /** From. */ x: View, /** To. */ y: View },
+    /// Indices to rows of zeros with a one.
+    OneHot { /** From. */ labels: View, /** To. */ y: View },
+    /// Rows and indices to 1 or 0.
+    InTopK { /** How many count. */ k: usize, /** Scores. */ x: View, /** Indices. */ labels: View, /** To. */ y: View },
+    /// Softmax, cross-entropy, derivative.
+    CrossEntropy(CrossEntropy),
+    /// Numbers from places that no other view can describe: sizes and strides of any number of axes, to a dense array.
+    Spread { /** From where. */ from: View, /** Each axis' size and stride. */ axes: Vec<(usize, usize)>, /** To. */ y: View },
+}
+
+/// See [`rows::CrossEntropy`].
+#[derive(Clone, Debug)]
+pub struct CrossEntropy {
+    /// z.
+    pub logits: View,
+    /// Indices.
+    pub labels: Option<View>,
+    /// Or a number for every column.
+    pub dense: Option<View>,
+    /// One number a row.
+    pub loss: Option<View>,
+    /// One factor a row, and where the derivative goes.
+    pub gradient: Option<(View, View)>,
+    /// k, and where 1 or 0 go.
+    pub in_top: Option<(usize, View)>,
+}
+
+/// A piece of work for one thread: some rows and columns of what is computed.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What is computed.
+    pub work: Work,
+    /// Which rows.
+    pub rows: Range<usize>,
+    /// Which columns.
+    pub cols: Range<usize>,
+    /// What becomes of it: a place in the program's list.
+    pub finish: Option<usize>,
+    /// What it is called in listings.
+    pub name: String,
+}
+
+/// Calls between two barriers, for each thread.
+#[derive(Clone, Debug, Default)]
+pub struct Phase {
+    /// In order, for each thread.
+    pub threads: Vec<Vec<Call>>,
+}
+
+/// A checked list of calls.
+pub struct Program {
+    isa: Isa,
+    phases: Vec<Phase>,
+    finishes: Vec<Finish>,
+    sizes: Vec<usize>,
+    scratch: Vec<Buffer>,
+}
+
+impl Program {
+    /// Checks the calls against the sizes of the spaces and keeps them. Panics if a call leaves its space or two
+    /// threads get in each other's way: whoever made the list is at fault.
+    pub fn new(isa: Isa, phases: Vec<Phase>, finishes: Vec<Finish>, sizes: &[usize]) -> Self {
+        assert!(isa.available(), "this machine has no {}", isa.name());
+        check::check(&phases, &finishes, sizes);
+        let threads = phases.iter().map(|p| p.threads.len()).max().unwrap_or(0);
+        let scratch_of = |thread: usize| {
+            let calls = phases.iter().filter_map(|p| p.threads.get(thread)).flatten();
+            calls.map(|c| scratch_len(isa, c, &finishes)).max().unwrap_or(0)
+        };
+        let scratch = (0..threads).map(|t| Buffer::zeros(scratch_of(t))).collect();
+        Program { isa, phases, finishes, sizes: sizes.to_vec(), scratch }
+    }
+
+    /// How many threads have calls.
+    pub fn threads(&self) -> usize {
+        self.scratch.len()
+    }
+
+    /// The phases.
+    pub fn phases(&self) -> &[Phase] {
+        &self.phases
+    }
+
+    /// Puts `feed` in place, then runs all phases. False if a sweep met a number that is not finite.
+    ///
+    /// A program for one thread runs on the caller alone; else the pool must have as many threads as the program.
+    ///
+    /// # Panics
+    /// If the spaces are smaller than those the program was checked against.
+    pub fn run(&mut self, pool: &Pool, arena: &mut Buffer, arrays: &mut [Buffer], feed: &Feed, moment: &Moment) -> bool {
+        let fits = arena.len() >= self.sizes[0]
+            && arrays.len() + 1 >= self.sizes.len()
+            && arrays.iter().zip(&self.sizes[1..]).all(|(a, &n)| a.len() >= n);
+        assert!(fits, "memory is smaller than the program was made for");
+        feed.check(arena.len());
+        let finite = AtomicBool::new(true);
+        let run = Run {
+            isa: self.isa,
+            finishes: &self.finishes,
+            arena: arena.as_mut_ptr(),
+            arrays: arrays.as_mut_ptr(),
+            scratch: self.scratch.as_mut_ptr(),
+            moment,
+            finite: &finite,
+        };
+        let threads = self.scratch.len();
+        let phases = &self.phases;
+        if threads <= 1 {
+            pool.run_alone(&|| {
+                // SAFETY: the spaces are at least as large as checked, and one thread alone runs.
+                unsafe {
+                    feed.gather(run.isa, run.arena, 0, 1);
+                    for phase in phases {
+                        phase.threads.iter().flatten().for_each(|c| run.call(c, 0));
+                    }
+                }
+            });
+        } else {
+            assert_eq!(pool.threads(), threads, "the program was made for another number of threads");
+            pool.run(&|thread| {
+                let run = &run;
+                // SAFETY: as above; within a phase threads don't write what others touch (checked), and the barrier
+                // orders phases.
+                unsafe {
+                    if !feed.columns.is_empty() {
+                        feed.gather(run.isa, run.arena, thread, threads);
+                        pool.barrier();
+                    }
+                    for (i, phase) in phases.iter().enumerate() {
+                        if i > 0 {
+                            pool.barrier();
+                        }
+                        phase.threads.get(thread).into_iter().flatten().for_each(|c| run.call(c, thread));
+                    }
+                }
+            });
+        }
+        finite.into_inner()
+    }
+
+    /// The phases and calls in words, a line each.
+    pub fn listing(&self) -> String {
+        list::listing(&self.phases, &self.finishes)
+    }
+}
+
+fn scratch_len(isa: Isa, call: &Call, finishes: &[Finish]) -> usize {
+    let blocks = |f: Option<usize>| f.map_or(0, |f| finishes[f].tape.len()) * BLOCK;
+    let own = match &call.work {
+        Work::Product { k, .. } => product::scratch_len(isa, call.rows.len(), call.cols.len(), *k),
+        Work::Map | Work::Fold { .. } => BLOCK,
+        Work::SumRows { source, .. } => 2 * BLOCK + blocks(Some(*source)),
+        Work::RowMap { .. } | Work::CrossEntropy(_) => call.cols.end.next_multiple_of(16),
+        Work::OneHot { .. } | Work::InTopK { .. } | Work::Spread { .. } => 0,
+    };
+    own + 16 + blocks(call.finish)
+}
+
+struct Run<'a> {
+    isa: Isa,
+    finishes: &'a [Finish],
+    arena: *mut f32,
+    arrays: *mut Buffer,
+    scratch: *mut Buffer,
+    moment: &'a Moment,
+    finite: &'a AtomicBool,
+}
+
+// SAFETY: the pointers are used under the discipline that `Program::new` checked.
+unsafe impl Sync for Run<'_> {}
+
+impl Run<'_> {
+    /// Element (row, col) of a view.
+    unsafe fn at(&self, v: View, row: usize, col: usize) -> *mut f32 {
+        // SAFETY: checked to lie within the space.
+        unsafe {
+            let base = match v.space {
+                0 => self.arena,
+                n => (*self.arrays.add(n as usize - 1)).as_ptr().cast_mut(),
+            };
+            base.add(v.offset + row * v.row_stride + col * v.col_stride)
+        }
+    }
+    unsafe fn rows(&self, v: View) -> Rows {
+        // SAFETY: checked.
+        Rows { ptr: unsafe { self.at(v, 0, 0) }, stride: v.row_stride }
+    }
+    unsafe fn rows_mut(&self, v: View) -> RowsMut {
+        // SAFETY: checked.
+        RowsMut { ptr: unsafe { self.at(v, 0, 0) }, stride: v.row_stride }
+    }
+
+    unsafe fn call(&self, call: &Call, thread: usize) {
+        // SAFETY: each thread has its own scratch, long enough for each of its calls.
+        let scratch: &mut [f32] = unsafe { &mut *self.scratch.add(thread) };
+        let (rows, cols) = (call.rows.clone(), call.cols.clone());
+        // SAFETY: every place was checked when the program was made; scratch was sized for the call.
+        unsafe {
+            match &call.work {
+                Work::Product { a, b, k } => {
+                    let own = product::scratch_len(self.isa, rows.len(), cols.len(), *k).next_multiple_of(16);
+                    let (own, more) = scratch.split_at_mut(own);
+                    let matrix = |v: View| Matrix {
+                        ptr: self.at(v, 0, 0),
+                        row_stride: v.row_stride,
+                        col_stride: v.col_stride,
+                    };
+                    let finish = &self.finishes[call.finish.expect("a product has a finish")];
+                    match finish.stores[..] {
+                        [(Argument::Block, c)] if finish.tape.is_empty() && finish.update.is_none() => {
+                            let to = self.at(c, 0, 0);
+                            product::product_into(self.isa, rows, cols, *k, matrix(*a), matrix(*b), own, to, c.row_stride);
+                        }
+                        _ => {
+                            let more = more.as_mut_ptr();
+                            let mut done = |tile: Tile| self.finish(finish, tile, more);
+                            product::product(self.isa, rows, cols, *k, matrix(*a), matrix(*b), own, &mut done);
+                        }
+                    }
+                }
+                Work::Map => {
+                    let finish = &self.finishes[call.finish.expect("a map has a finish")];
+                    let (own, more) = (scratch.as_mut_ptr(), scratch.as_mut_ptr().add(BLOCK));
+                    for_blocks(rows, cols, |row, col, rows, cols| {
+                        self.finish(finish, Tile { row, col, rows, cols, ptr: own, stride: cols }, more);
+                    });
+                }
+                Work::SumRows { source, rows: height } => {
+                    let source = &self.finishes[*source];
+                    let sums = scratch.as_mut_ptr();
+                    let block = sums.add(BLOCK);
+                    let registers = block.add(BLOCK);
+                    let more = registers.add(source.tape.len() * BLOCK);
+                    let mut col = cols.start;
+                    while col < cols.end {
+                        let n = (cols.end - col).min(256);
+                        std::slice::from_raw_parts_mut(sums, n).fill(0.0);
+                        for_blocks(0..*height, col..col + n, |row, col, rows, cols| {
+                            let (x, stride) = match (&source.tape[..], &source.operands[..]) {
+                                // Numbers that stand somewhere already are read there.
+                                ([], [v]) => (self.at(*v, row, col).cast_const(), v.row_stride),
+                                _ => {
+                                    let tile = Tile { row, col, rows, cols, ptr: block, stride: cols };
+                                    (self.tape(source, tile, registers).cast_const(), cols)
+                                }
+                            };
+                            rows::add_rows(self.isa, Rows { ptr: x, stride }, rows, cols, sums);
+                        });
+                        let finish = &self.finishes[call.finish.expect("sums have a finish")];
+                        let tile = Tile { row: rows.start, col, rows: 1, cols: n, ptr: sums, stride: n };
+                        self.finish(finish, tile, more);
+                        col += n;
+                    }
+                }
+                Work::Fold { f, x, width } => {
+                    let finish = &self.finishes[call.finish.expect("a fold has a finish")];
+                    let (own, more) = (scratch.as_mut_ptr(), scratch.as_mut_ptr().add(BLOCK));
+                    let mut row = rows.start;
+                    while row < rows.end {
+                        let n = (rows.end - row).min(BLOCK);
+                        let x = Rows { ptr: self.at(*x, row, 0), stride: x.row_stride };
+                        rows::fold(self.isa, *f, x, RowsMut { ptr: own, stride: 1 }, 0, n, *width);
+                        self.finish(finish, Tile { row, col: 0, rows: n, cols: 1, ptr: own, stride: 1 }, more);
+                        row += n;
+                    }
+                }
+                Work::RowMap { f, x, y } => {
+                    let (x, y) = (self.rows(*x), self.rows_mut(*y));
+                    rows::map(self.isa, *f, x, y, rows.start, rows.end, cols.end, scratch.as_mut_ptr());
+                }
+                Work::OneHot { labels, y } => {
+                    rows::one_hot(self.rows(*labels), self.rows_mut(*y), rows.start, rows.end, cols.end);
+                }
+                Work::InTopK { k, x, labels, y } => {
+                    let (x, labels, y) = (self.rows(*x), self.rows(*labels), self.rows_mut(*y));
+                    rows::in_top_k(*k, x, labels, y, rows.start, rows.end, cols.end);
+                }
+                Work::CrossEntropy(c) => {
+                    let target = match (c.labels, c.dense) {
+                        (Some(v), _) => rows::Target::Index(self.rows(v)),
+                        (None, Some(v)) => rows::Target::Dense(self.rows(v)),
+                        (None, None) => unreachable!("checked to have a target"),
+                    };
+                    let what = rows::CrossEntropy {
+                        logits: self.rows(c.logits),
+                        target,
+                        loss: c.loss.map(|v| self.rows_mut(v)),
+                        gradient: c.gradient.map(|(d, v)| (self.operand(d, 0, 0), self.rows_mut(v))),
+                        in_top: c.in_top.map(|(k, v)| (k, self.rows_mut(v))),
+                    };
+                    rows::cross_entropy(self.isa, &what, rows.start, rows.end, cols.end, scratch.as_mut_ptr());
+                }
+                Work::Spread { from, axes, y } => {
+                    for i in cols {
+                        let (mut rest, mut place) = (i, 0);
+                        for (size, stride) in axes.iter().rev() {
+                            place += rest % size * stride;
+                            rest /= size;
+                        }
+                        *self.at(*y, 0, i) = *self.at(View { offset: from.offset + place, ..*from }, 0, 0);
+                    }
+                }
+            }
+        }
+    }
+
+    unsafe fn operand(&self, v: View, row: usize, col: usize) -> Operand {
+        // SAFETY: checked.
+        Operand { ptr: unsafe { self.at(v, row, col) }, row_stride: v.row_stride, col_stride: v.col_stride }
+    }
+
+    /// Runs a finish's tape over a tile and gives where the last result stands.
+    unsafe fn tape(&self, finish: &Finish, tile: Tile, registers: *mut f32) -> *mut f32 {
+        let mut operands = [Operand { ptr: std::ptr::null(), row_stride: 0, col_stride: 0 }; OPERANDS];
+        for (o, v) in operands.iter_mut().zip(&finish.operands) {
+            // SAFETY: checked.
+            *o = unsafe { self.operand(*v, tile.row, tile.col) };
+        }
+        let block = Block {
+            ptr: tile.ptr,
+            rows: tile.rows,
+            cols: tile.cols,
+            stride: tile.stride,
+            first: (tile.row * finish.width + tile.col) as u64,
+            width: finish.width as u64,
+        };
+        // SAFETY: operands cover the tile's places (checked), registers were sized for the tape.
+        unsafe { tape::run(self.isa, &finish.tape, block, &operands, self.moment, registers) }
+    }
+
+    unsafe fn finish(&self, finish: &Finish, tile: Tile, registers: *mut f32) {
+        // SAFETY: checked when the program was made.
+        unsafe {
+            let result = if finish.tape.is_empty() { tile.ptr } else { self.tape(finish, tile, registers) };
+            for (what, to) in &finish.stores {
+                let from = match what {
+                    Argument::Result(i) => registers.add(i * BLOCK),
+                    _ => tile.ptr,
+                };
+                for row in 0..tile.rows {
+                    let to = self.at(*to, tile.row + row, tile.col);
+                    std::ptr::copy_nonoverlapping(from.add(row * tile.stride), to, tile.cols);
+                }
+            }
+            if let Some(update) = &finish.update {
+                let mut states = [std::ptr::null_mut(); STATES];
+                for (s, v) in states.iter_mut().zip(&update.states) {
+                    *s = self.at(*v, tile.row, tile.col);
+                }
+                let at = std::slice::from_raw_parts(self.at(update.at, 0, 0), update.sweep.at());
+                let theta = self.at(update.theta, tile.row, tile.col);
+                let states = &states[..update.states.len()];
+                let (stride, rows, cols) = (update.theta.row_stride, tile.rows, tile.cols);
+                if !update.sweep.run_block(self.isa, at, rows, cols, theta, stride, result, tile.stride, states) {
+                    self.finite.store(false, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
+
+/// Operands of a finish at most.
+pub const OPERANDS: usize = 16;
+/// States of an update at most.
+pub const STATES: usize = 8;
+
+/// Cuts rows × cols into blocks of at most [`BLOCK`] numbers, whole rows where they fit.
+fn for_blocks(rows: Range<usize>, cols: Range<usize>, mut f: impl FnMut(usize, usize, usize, usize)) {
+    let width = cols.len().min(BLOCK / 2).max(1);
+    let height = (BLOCK / width).max(1);
+    let mut row = rows.start;
+    while row < rows.end {
+        let r = (rows.end - row).min(height);
+        let mut col = cols.start;
+        while col < cols.end {
+            let c = (cols.end - col).min(width);
+            f(row, col, r, c);
+            col += c;
+        }
+        row += r;
+    }
+}

@@ -1,0 +1,225 @@
+//! What makes running a program safe: every place is within its space, and threads keep out of each other's way.
+
+use super::{Call, Finish, OPERANDS, Phase, STATES, View, Work};
+use crate::tape::{Argument, Element};
+use std::ops::Range;
+
+/// Places that a call touches: `rows` × `cols` elements of a view.
+#[derive(Clone, Debug)]
+struct Touch {
+    view: View,
+    rows: Range<usize>,
+    cols: Range<usize>,
+    write: bool,
+}
+
+/// Panics with the call's name if the list is wrong.
+pub(super) fn check(phases: &[Phase], finishes: &[Finish], sizes: &[usize]) {
+    for finish in finishes {
+        check_finish(finish);
+    }
+    for (number, phase) in phases.iter().enumerate() {
+        let mut before: Vec<(&str, Touch)> = Vec::new();
+        for thread in &phase.threads {
+            let mut own = Vec::new();
+            for call in thread {
+                for touch in touches(call, finishes) {
+                    let name = &call.name;
+                    let size = sizes.get(touch.view.space as usize).copied();
+                    assert!(size.is_some_and(|n| end(&touch) <= n), "{name} leaves its space: {touch:?} of {size:?}");
+                    if let Some((other, at)) = before.iter().find(|(_, t)| (t.write || touch.write) && overlap(t, &touch)) {
+                        panic!("in phase {number}, {name} and {other} of another thread meet: {touch:?} and {at:?}");
+                    }
+                    own.push((name.as_str(), touch));
+                }
+            }
+            before.append(&mut own);
+        }
+    }
+}
+
+fn check_finish(finish: &Finish) {
+    assert!(finish.operands.len() <= OPERANDS, "a finish has too many operands");
+    assert!(finish.operands.iter().all(|v| v.col_stride <= 1), "an operand's columns are not side by side");
+    for (place, i) in finish.tape.iter().enumerate() {
+        let count = match i.element {
+            Element::Random(_) => 0,
+            Element::Unary(_) => 1,
+            Element::Binary(_) => 2,
+            Element::Select => 3,
+        };
+        for argument in &i.arguments[..count] {
+            let right = match argument {
+                Argument::Result(r) => *r < place,
+                Argument::Operand(o) => *o < finish.operands.len(),
+                Argument::Block | Argument::Number(_) => true,
+            };
+            assert!(right, "an instruction reads what is not there: {i:?}");
+        }
+    }
+    for (what, to) in &finish.stores {
+        let right = match what {
+            Argument::Block => true,
+            Argument::Result(r) => *r < finish.tape.len(),
+            _ => false,
+        };
+        assert!(right && to.col_stride == 1, "a finish stores what is not there: {what:?} to {to:?}");
+    }
+    if let Some(u) = &finish.update {
+        assert!(u.states.len() <= STATES && u.states.len() == u.sweep.slots(), "an update has a wrong count of states");
+        let same = |v: &View| v.col_stride == 1 && v.row_stride == u.theta.row_stride;
+        assert!(same(&u.theta) && u.states.iter().all(same), "an update's arrays are laid out differently");
+        assert!(u.at.col_stride == 1, "an update's numbers are not side by side");
+    }
+}
+
+fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
+    let (rows, cols) = (&call.rows, &call.cols);
+    let mut all = Vec::new();
+    let mut touch = |view: View, rows: &Range<usize>, cols: &Range<usize>, write: bool| {
+        if !rows.is_empty() && !cols.is_empty() {
+            all.push(Touch { view, rows: rows.clone(), cols: cols.clone(), write });
+        }
+    };
+    let one = &(0..1);
+    match &call.work {
+        Work::Product { a, b, k } => {
+            touch(*a, rows, &(0..*k), false);
+            touch(*b, &(0..*k), cols, false);
+        }
+        Work::Map => {}
+        Work::SumRows { source, rows: height } => {
+            let source = &finishes[*source];
+            assert!(rows.len() <= 1, "sums make one row");
+            assert!(source.stores.is_empty() && source.update.is_none(), "what is summed is not kept");
+            assert!(!source.tape.is_empty() || source.operands.len() == 1, "there is nothing to sum");
+            source.operands.iter().for_each(|v| touch(*v, &(0..*height), cols, false));
+        }
+        Work::Fold { x, width, .. } => {
+            assert!(x.col_stride == 1 && *cols == (0..1), "a fold gives one column");
+            touch(*x, rows, &(0..*width), false);
+        }
+        Work::RowMap { x, y, .. } => {
+            assert!(x.col_stride == 1 && y.col_stride == 1 && cols.start == 0, "rows are taken whole");
+            touch(*x, rows, cols, false);
+            touch(*y, rows, cols, true);
+        }
+        Work::OneHot { labels, y } => {
+            assert!(y.col_stride == 1 && cols.start == 0, "rows are taken whole");
+            touch(*labels, rows, one, false);
+            touch(*y, rows, cols, true);
+        }
+        Work::InTopK { x, labels, y, .. } => {
+            assert!(x.col_stride == 1 && cols.start == 0, "rows are taken whole");
+            touch(*x, rows, cols, false);
+            touch(*labels, rows, one, false);
+            touch(*y, rows, one, true);
+        }
+        Work::CrossEntropy(c) => {
+            let dense = [Some(c.logits), c.dense, c.gradient.map(|(_, v)| v)];
+            assert!(cols.start == 0 && dense.iter().flatten().all(|v| v.col_stride == 1), "rows are taken whole");
+            assert!(c.labels.is_some() != c.dense.is_some(), "a cross-entropy has one target");
+            assert!(c.in_top.is_none() || c.labels.is_some(), "ranks need an index");
+            touch(c.logits, rows, cols, false);
+            c.labels.iter().for_each(|v| touch(*v, rows, one, false));
+            c.dense.iter().for_each(|v| touch(*v, rows, cols, false));
+            c.loss.iter().for_each(|v| touch(*v, rows, one, true));
+            c.in_top.iter().for_each(|(_, v)| touch(*v, rows, one, true));
+            if let Some((d, v)) = c.gradient {
+                touch(d, rows, one, false);
+                touch(v, rows, cols, true);
+            }
+        }
+        Work::Spread { from, axes, y } => {
+            assert!(*rows == (0..1), "a spread is one row");
+            assert!(axes.iter().map(|a| a.0).product::<usize>() >= cols.end, "a spread's axes are too small");
+            let span: usize = axes.iter().map(|(size, stride)| (size - 1) * stride).sum();
+            touch(View { row_stride: 0, col_stride: 1, ..*from }, one, &(0..span + 1), false);
+            touch(*y, rows, cols, true);
+        }
+    }
+    if let Some(finish) = call.finish {
+        let finish = &finishes[finish];
+        finish.operands.iter().for_each(|v| touch(*v, rows, cols, false));
+        finish.stores.iter().for_each(|(_, v)| touch(*v, rows, cols, true));
+        if let Some(u) = &finish.update {
+            touch(u.at, one, &(0..u.sweep.at()), false);
+            touch(u.theta, rows, cols, true);
+            u.states.iter().for_each(|v| touch(*v, rows, cols, true));
+        }
+    }
+    all
+}
+
+fn end(t: &Touch) -> usize {
+    t.view.offset + (t.rows.end - 1) * t.view.row_stride + (t.cols.end - 1) * t.view.col_stride + 1
+}
+
+/// Do two touches share a place? May say yes where they don't, never no where they do.
+fn overlap(a: &Touch, b: &Touch) -> bool {
+    if a.view.space != b.view.space {
+        return false;
+    }
+    let start = |t: &Touch| t.view.offset + t.rows.start * t.view.row_stride + t.cols.start * t.view.col_stride;
+    if start(a) >= end(b) || start(b) >= end(a) {
+        return false;
+    }
+    // Parts of matrices with one and the same long stride are rectangles in a grid as wide as it, whose lines may be
+    // taken to begin where either matrix begins.
+    let meet = |p: &Range<usize>, q: &Range<usize>| p.start < q.end && q.start < p.end;
+    let apart = |origin: usize| match (rectangle(a, origin), rectangle(b, origin)) {
+        (Some((w, top, left)), Some((v, t, l))) if w == v => !(meet(&top, &t) && meet(&left, &l)),
+        _ => false,
+    };
+    !apart(a.view.offset) && !apart(b.view.offset)
+}
+
+/// Width of the grid, rows and columns in it, if no line of the touch goes over the grid's edge.
+fn rectangle(t: &Touch, origin: usize) -> Option<(usize, Range<usize>, Range<usize>)> {
+    let ((width, lines), across) = match (t.view.row_stride, t.view.col_stride) {
+        (w, 1) if w > 1 => ((w, &t.rows), &t.cols),
+        (1, w) if w > 1 => ((w, &t.cols), &t.rows),
+        _ => return None,
+    };
+    let offset = t.view.offset + width - origin % width;
+    let (top, left) = (offset / width, offset % width);
+    let wraps = left + across.end > width;
+    (!wraps).then(|| (width, top + lines.start..top + lines.end, left + across.start..left + across.end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn touch(offset: usize, row_stride: usize, col_stride: usize, rows: Range<usize>, cols: Range<usize>) -> Touch {
+        Touch { view: View { space: 0, offset, row_stride, col_stride }, rows, cols, write: true }
+    }
+
+    /// The rule against all places, one by one.
+    #[test]
+    fn overlap_never_misses() {
+        let places = |t: &Touch| {
+            let at = |r: usize, c: usize| t.view.offset + r * t.view.row_stride + c * t.view.col_stride;
+            let mut all: Vec<usize> = t.rows.clone().flat_map(|r| t.cols.clone().map(move |c| (r, c))).map(|(r, c)| at(r, c)).collect();
+            all.sort_unstable();
+            all
+        };
+        let mut some = Vec::new();
+        for offset in [0, 3, 7, 10, 16, 23] {
+            for (rs, cs) in [(7, 1), (1, 7), (0, 1), (1, 0), (1, 1)] {
+                for (r0, r1, c0, c1) in [(0, 2, 0, 3), (1, 3, 3, 6), (0, 3, 3, 4), (2, 3, 0, 7)] {
+                    some.push(touch(offset, rs, cs, r0..r1, c0..c1));
+                }
+            }
+        }
+        for a in &some {
+            for b in &some {
+                let (p, q) = (places(a), places(b));
+                let share = p.iter().any(|x| q.binary_search(x).is_ok());
+                assert!(!share || overlap(a, b), "{a:?} and {b:?} meet");
+            }
+        }
+        let halves = (touch(0, 7, 1, 0..3, 0..3), touch(0, 7, 1, 0..3, 3..7));
+        assert!(!overlap(&halves.0, &halves.1), "columns of one matrix are apart");
+    }
+}

@@ -1,0 +1,56 @@
+//! A program in words.
+
+use super::{Call, Finish, Phase, Work};
+use std::fmt::Write;
+
+pub(super) fn listing(phases: &[Phase], finishes: &[Finish]) -> String {
+    let mut text = String::new();
+    for (number, phase) in phases.iter().enumerate() {
+        let line = |text: &mut String, s: String| writeln!(text, "{s}").expect("a string takes it");
+        line(&mut text, format!("phase {}", number + 1));
+        // Every thread has the same calls on its own part; the first one's names stand for all.
+        let mut seen: Vec<&str> = Vec::new();
+        for call in phase.threads.iter().flatten() {
+            if seen.contains(&call.name.as_str()) {
+                continue;
+            }
+            seen.push(&call.name);
+            let parts: Vec<String> =
+                phase.threads.iter().flatten().filter(|c| c.name == call.name).map(|c| part(c)).collect();
+            line(&mut text, format!("  {}{}  {}", call.name, finish(call, finishes), parts.join(" | ")));
+        }
+    }
+    text
+}
+
+fn part(call: &Call) -> String {
+    format!("[{}..{}, {}..{}]", call.rows.start, call.rows.end, call.cols.start, call.cols.end)
+}
+
+fn finish(call: &Call, finishes: &[Finish]) -> String {
+    let mut text = String::new();
+    if let Work::SumRows { source, .. } = call.work {
+        for i in &finishes[source].tape {
+            text += &format!(" ({})", instruction(i.element));
+        }
+    }
+    if let Some(f) = call.finish {
+        for i in &finishes[f].tape {
+            text += &format!(" + {}", instruction(i.element));
+        }
+        if finishes[f].update.is_some() {
+            text += " + update";
+        }
+    }
+    text
+}
+
+fn instruction(e: crate::tape::Element) -> String {
+    use crate::tape::Element;
+    match e {
+        Element::Unary(f) => format!("{f:?}").to_lowercase(),
+        Element::Binary(f) => format!("{f:?}").to_lowercase(),
+        Element::Select => "select".into(),
+        Element::Random(_) => "random".into(),
+    }
+}

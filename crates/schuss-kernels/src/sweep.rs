@@ -1,0 +1,258 @@
+//! A rule that changes each element of an array from its own old value, one derivative, and a few numbers kept beside
+//! it: compiled once per instruction set into a sweep over a block.
+
+use crate::Isa;
+#[cfg(target_arch = "x86_64")]
+use crate::lane::{Avx2, Avx512};
+use crate::lane::{Lane, Register, Wide, prefetch};
+
+/// A few lanes: what a rule is given (`At`), or what it keeps beside an element (`State`).
+pub trait Lanes<L: Lane>: Copy {
+    /// How many.
+    const COUNT: usize;
+    /// Takes the i-th from `f(i)`.
+    fn gather(f: impl FnMut(usize) -> L) -> Self;
+    /// The i-th.
+    fn get(&self, i: usize) -> L;
+}
+
+impl<L: Lane, const N: usize> Lanes<L> for [L; N] {
+    const COUNT: usize = N;
+    #[inline(always)]
+    fn gather(mut f: impl FnMut(usize) -> L) -> Self {
+        // Not `from_fn`: its layers are not always inlined into a function that enables more instructions.
+        let mut out = [L::splat(0.0); N];
+        for (i, x) in out.iter_mut().enumerate() {
+            *x = f(i);
+        }
+        out
+    }
+    #[inline(always)]
+    fn get(&self, i: usize) -> L {
+        self[i]
+    }
+}
+
+/// A pure function of one element. Written without `if` on values: comparisons give masks, [`Lane::select`] chooses.
+/// `step` needs `#[inline(always)]` to become vector code.
+pub trait Elementwise: Send + Sync + 'static {
+    /// Numbers that are the same for every element of a step.
+    type At<L: Lane>: Lanes<L>;
+    /// Numbers kept beside each element from step to step.
+    type State<L: Lane>: Lanes<L>;
+    /// New element and new state, from the old ones and the derivative `g`.
+    fn step<L: Lane>(at: Self::At<L>, theta: L, g: L, state: Self::State<L>) -> (L, Self::State<L>);
+}
+
+/// The most numbers that a rule may keep beside an element.
+pub const MOST_SLOTS: usize = 8;
+
+type Reference = fn(&[f64], &mut [f64], &[f64], &mut [Vec<f64>]);
+type Block = unsafe fn(&[f32], usize, usize, *mut f32, usize, *const f32, usize, &[*mut f32]) -> bool;
+
+/// A rule, compiled for every instruction set.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep {
+    at: usize,
+    slots: usize,
+    portable: Block,
+    #[cfg(target_arch = "x86_64")]
+    avx2: Block,
+    #[cfg(target_arch = "x86_64")]
+    avx512: Block,
+    reference: Reference,
+}
+
+impl Sweep {
+    /// The sweep of a rule.
+    pub fn of<R: Elementwise>() -> Sweep {
+        let slots = <R::State<f32> as Lanes<f32>>::COUNT;
+        assert!(slots <= MOST_SLOTS, "a rule may keep at most {MOST_SLOTS} numbers beside an element, not {slots}");
+        Sweep {
+            at: <R::At<f32> as Lanes<f32>>::COUNT,
+            slots,
+            portable: sweep::<Wide, R>,
+            #[cfg(target_arch = "x86_64")]
+            avx2: sweep_avx2::<R>,
+            #[cfg(target_arch = "x86_64")]
+            avx512: sweep_avx512::<R>,
+            reference: reference::<R>,
+        }
+    }
+
+    /// How many numbers the rule is given that are the same for every element.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// How many numbers it keeps beside each element.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// Sweeps over a block of `rows` × `cols`. Row r of `theta` and of every state starts `r · stride` after its
+    /// pointer, row r of `g` `r · g_stride` after `g`. An element's result is the same bits wherever it stands in
+    /// whatever block, and on every instruction set. False if any new number is not finite.
+    ///
+    /// # Safety
+    /// This machine has `isa`; `theta` and the states can be written, `g` can be read, at every element of the block;
+    /// no two of them overlap.
+    ///
+    /// # Panics
+    /// If there are not `at()` numbers or not `slots()` states.
+    pub unsafe fn run_block(
+        &self,
+        isa: Isa,
+        at: &[f32],
+        rows: usize,
+        cols: usize,
+        theta: *mut f32,
+        stride: usize,
+        g: *const f32,
+        g_stride: usize,
+        states: &[*mut f32],
+    ) -> bool {
+        assert!(at.len() == self.at && states.len() == self.slots, "wrong count of numbers or states");
+        let block = match isa {
+            Isa::Portable => self.portable,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => self.avx2,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => self.avx512,
+        };
+        // SAFETY: the counts are right, the rest is the caller's promise.
+        unsafe { block(at, rows, cols, theta, stride, g, g_stride, states) }
+    }
+
+    /// Sweeps over whole arrays. False if any new number is not finite.
+    ///
+    /// # Panics
+    /// If lengths or counts differ, or this machine does not have `isa`.
+    pub fn run(&self, isa: Isa, at: &[f32], theta: &mut [f32], g: &[f32], states: &mut [&mut [f32]]) -> bool {
+        let len = theta.len();
+        assert!(isa.available() && g.len() == len && states.len() == self.slots, "wrong lengths");
+        assert!(states.iter().all(|state| state.len() == len), "wrong length of a state");
+        let mut pointers = [std::ptr::null_mut(); MOST_SLOTS];
+        for (pointer, state) in pointers.iter_mut().zip(states.iter_mut()) {
+            *pointer = state.as_mut_ptr();
+        }
+        let states = &pointers[..self.slots];
+        // SAFETY: one row of `len`; the lengths are checked, and borrows keep the arrays apart.
+        unsafe { self.run_block(isa, at, 1, len, theta.as_mut_ptr(), 0, g.as_ptr(), 0, states) }
+    }
+
+    /// The meaning of the rule, in `f64`.
+    ///
+    /// # Panics
+    /// If lengths or counts differ.
+    pub fn reference(&self, at: &[f64], theta: &mut [f64], g: &[f64], states: &mut [Vec<f64>]) {
+        let len = theta.len();
+        assert!(at.len() == self.at && g.len() == len && states.len() == self.slots, "wrong lengths");
+        assert!(states.iter().all(|state| state.len() == len), "wrong length of a state");
+        (self.reference)(at, theta, g, states);
+    }
+}
+
+fn reference<R: Elementwise>(at: &[f64], theta: &mut [f64], g: &[f64], states: &mut [Vec<f64>]) {
+    let at = R::At::<f64>::gather(|i| at[i]);
+    for (n, theta) in theta.iter_mut().enumerate() {
+        let state = R::State::<f64>::gather(|i| states[i][n]);
+        let (new, state) = R::step(at, *theta, g[n], state);
+        *theta = new;
+        for (i, slot) in states.iter_mut().enumerate() {
+            slot[n] = state.get(i);
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn sweep_avx2<R: Elementwise>(
+    at: &[f32],
+    rows: usize,
+    cols: usize,
+    theta: *mut f32,
+    stride: usize,
+    g: *const f32,
+    g_stride: usize,
+    states: &[*mut f32],
+) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { sweep::<Avx2, R>(at, rows, cols, theta, stride, g, g_stride, states) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+unsafe fn sweep_avx512<R: Elementwise>(
+    at: &[f32],
+    rows: usize,
+    cols: usize,
+    theta: *mut f32,
+    stride: usize,
+    g: *const f32,
+    g_stride: usize,
+    states: &[*mut f32],
+) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { sweep::<Avx512, R>(at, rows, cols, theta, stride, g, g_stride, states) }
+}
+
+// x − x asks whether x is finite.
+#[allow(clippy::eq_op)]
+#[inline(always)]
+unsafe fn sweep<V: Register, R: Elementwise>(
+    at: &[f32],
+    rows: usize,
+    cols: usize,
+    theta: *mut f32,
+    stride: usize,
+    g: *const f32,
+    g_stride: usize,
+    states: &[*mut f32],
+) -> bool {
+    let at = R::At::<V>::gather(|i| V::splat(f64::from(at[i])));
+    let mut wrong = V::splat(0.0);
+    // Blocks are walked downwards, so the rows below are the next block's. Whole arrays are left to the hardware.
+    let ahead = if rows > 1 { rows * stride } else { 0 };
+    for row in 0..rows {
+        let (to, from) = (row * stride, row * g_stride);
+        for col in (0..cols).step_by(V::COUNT) {
+            // SAFETY: `col` is within the row, and there are as many states as slots.
+            unsafe {
+                let theta = theta.add(to + col);
+                let g = g.add(from + col);
+                let state = |i: usize| states.get_unchecked(i).add(to + col);
+                if ahead > 0 {
+                    prefetch(theta.wrapping_add(ahead));
+                    for i in 0..states.len() {
+                        prefetch(state(i).wrapping_add(ahead));
+                    }
+                }
+                if col + V::COUNT <= cols {
+                    let old = R::State::<V>::gather(|i| V::load(state(i)));
+                    let (new, kept) = R::step(at, V::load(theta), V::load(g), old);
+                    new.store(theta);
+                    // x − x is 0 for a finite x, else NaN, which no sum loses.
+                    let mut differences = new - new;
+                    for i in 0..R::State::<V>::COUNT {
+                        kept.get(i).store(state(i));
+                        differences = differences + (kept.get(i) - kept.get(i));
+                    }
+                    wrong = wrong + differences;
+                } else {
+                    let part = V::part(cols - col);
+                    let old = R::State::<V>::gather(|i| V::load_part(state(i), part));
+                    let (new, kept) = R::step(at, V::load_part(theta, part), V::load_part(g, part), old);
+                    new.store_part(theta, part);
+                    let mut differences = new - new;
+                    for i in 0..R::State::<V>::COUNT {
+                        kept.get(i).store_part(state(i), part);
+                        differences = differences + (kept.get(i) - kept.get(i));
+                    }
+                    wrong = wrong + differences.keep(part);
+                }
+            }
+        }
+    }
+    wrong.is_zero()
+}

@@ -1,0 +1,204 @@
+//! Products against sums in `f64`, and their bits under every cut of the work.
+
+use schuss_kernels::product::{Matrix, grain, product, product_into, scratch_len};
+use schuss_kernels::random::fill_uniform;
+use schuss_kernels::{Buffer, Isa};
+use std::ops::Range;
+
+/// A matrix of random numbers in [−0.5, 0.5) with its memory.
+struct Factor {
+    memory: Vec<f32>,
+    row_stride: usize,
+    col_stride: usize,
+}
+
+impl Factor {
+    /// With `gap` unused numbers, NaN, after each number (`gap.0`) and after each row or column (`gap.1`).
+    fn new(stream: u64, rows: usize, cols: usize, transposed: bool, gap: (usize, usize)) -> Factor {
+        let (short, long) = if transposed { (rows, cols) } else { (cols, rows) };
+        let (inner, outer) = (1 + gap.0, short * (1 + gap.0) + gap.1);
+        let mut random = vec![0.0; short * long];
+        fill_uniform(Isa::Portable, [1, 2], stream, 0, &mut random);
+        // Exactly as long as needed, so that the elements end where readable memory does.
+        let len = if short * long == 0 { 0 } else { (long - 1) * outer + (short - 1) * inner + 1 };
+        let mut memory = vec![f32::NAN; len];
+        for i in 0..long {
+            for j in 0..short {
+                memory[i * outer + j * inner] = random[i * short + j] - 0.5;
+            }
+        }
+        let (row_stride, col_stride) = if transposed { (inner, outer) } else { (outer, inner) };
+        Factor { memory, row_stride, col_stride }
+    }
+
+    fn get(&self, row: usize, col: usize) -> f32 {
+        self.memory[row * self.row_stride + col * self.col_stride]
+    }
+
+    fn matrix(&self) -> Matrix {
+        Matrix { ptr: self.memory.as_ptr(), row_stride: self.row_stride, col_stride: self.col_stride }
+    }
+}
+
+/// The whole of C, 7.0 where nothing was computed.
+fn tiles(isa: Isa, m: usize, n: usize, k: usize, parts: &[(Range<usize>, Range<usize>)], f: [&Factor; 2]) -> Vec<f32> {
+    let mut c = vec![7.0; m * n];
+    let mut scratch = Buffer::zeros(scratch_len(isa, m, n, k) + 1);
+    for (rows, cols) in parts {
+        let epilogue = &mut |tile: schuss_kernels::product::Tile| {
+            assert_eq!(tile.ptr.addr() % 64, 0);
+            assert_eq!(tile.stride % 16, 0);
+            assert!(tile.rows > 0 && tile.cols > 0 && tile.cols <= tile.stride);
+            assert!(rows.start <= tile.row && tile.row + tile.rows <= rows.end);
+            assert!(cols.start <= tile.col && tile.col + tile.cols <= cols.end);
+            for i in 0..tile.rows {
+                for j in 0..tile.cols {
+                    let to = &mut c[(tile.row + i) * n + tile.col + j];
+                    assert_eq!(*to, 7.0, "computed twice");
+                    // SAFETY: within the tile.
+                    *to = unsafe { *tile.ptr.add(i * tile.stride + j) };
+                }
+            }
+        };
+        let (a, b) = (f[0].matrix(), f[1].matrix());
+        // An odd start, because scratch memory may begin anywhere.
+        // SAFETY: the factors are m × k and k × n, `isa` is available.
+        unsafe { product(isa, rows.clone(), cols.clone(), k, a, b, &mut scratch[1..], epilogue) }
+    }
+    c
+}
+
+fn stored(isa: Isa, m: usize, n: usize, k: usize, parts: &[(Range<usize>, Range<usize>)], f: [&Factor; 2]) -> Vec<f32> {
+    let mut c = vec![7.0; m * n];
+    let mut scratch = Buffer::zeros(scratch_len(isa, m, n, k));
+    for (rows, cols) in parts {
+        let (a, b) = (f[0].matrix(), f[1].matrix());
+        // SAFETY: the factors are m × k and k × n, C is m × n, `isa` is available.
+        unsafe { product_into(isa, rows.clone(), cols.clone(), k, a, b, &mut scratch, c.as_mut_ptr(), n) }
+    }
+    c
+}
+
+/// The one chain that every element is, and its value in `f64`.
+fn expected(isa: Isa, m: usize, n: usize, k: usize, f: [&Factor; 2]) -> (Vec<f32>, Vec<f64>) {
+    let (mut chain, mut exact) = (vec![0.0f32; m * n], vec![0.0; m * n]);
+    for i in 0..m {
+        for j in 0..n {
+            for p in 0..k {
+                let (x, y) = (f[0].get(i, p), f[1].get(p, j));
+                let sum = &mut chain[i * n + j];
+                *sum = if isa == Isa::Portable { x * y + *sum } else { x.mul_add(y, *sum) };
+                exact[i * n + j] += f64::from(x) * f64::from(y);
+            }
+        }
+    }
+    (chain, exact)
+}
+
+fn bits(x: &[f32]) -> Vec<u32> {
+    x.iter().map(|x| x.to_bits()).collect()
+}
+
+fn check(isa: Isa, m: usize, n: usize, k: usize, f: [&Factor; 2]) {
+    let what = format!("{} {m}x{n}x{k} strides {:?}", isa.name(), f.map(|f| (f.row_stride, f.col_stride)));
+    let whole = [(0..m, 0..n)];
+    let (chain, exact) = expected(isa, m, n, k, f);
+    let c = tiles(isa, m, n, k, &whole, f);
+    assert_eq!(bits(&c), bits(&chain), "{what}");
+    for (c, exact) in c.iter().zip(exact) {
+        // k roundings of sums that stay below k / 4, each at most half a unit of 2^-23.
+        let tolerance = (k * k) as f64 / 4.0 * 0.5f64.powi(23);
+        assert!((f64::from(*c) - exact).abs() <= tolerance, "{what}: {c} for {exact}");
+    }
+    assert_eq!(bits(&stored(isa, m, n, k, &whole, f)), bits(&chain), "{what}, stored");
+}
+
+#[test]
+fn every_shape_is_one_chain() {
+    const SIZES: [usize; 15] = [1, 2, 3, 7, 8, 13, 14, 15, 16, 17, 31, 32, 33, 48, 100];
+    const DEPTHS: [usize; 8] = [0, 1, 2, 15, 16, 17, 128, 129];
+    for isa in Isa::all_available() {
+        for m in SIZES {
+            for n in SIZES {
+                // Every depth meets every size, not every pair.
+                let k = DEPTHS[(m + 3 * n) % DEPTHS.len()];
+                for (first, second) in [(false, false), (true, false), (false, true), (true, true)] {
+                    let a = Factor::new(0, m, k, first, (0, 0));
+                    let b = Factor::new(1, k, n, second, (0, 0));
+                    check(isa, m, n, k, [&a, &b]);
+                }
+            }
+        }
+        for k in DEPTHS {
+            for (m, n) in [(5, 37), (47, 80), (28, 10), (1, 1)] {
+                let (a, b) = (Factor::new(0, m, k, false, (0, 0)), Factor::new(1, k, n, true, (0, 0)));
+                check(isa, m, n, k, [&a, &b]);
+            }
+        }
+    }
+}
+
+#[test]
+fn strides_may_be_anything() {
+    for isa in Isa::all_available() {
+        for (m, n, k) in [(1, 1, 1), (15, 33, 17), (48, 48, 16), (60, 7, 9)] {
+            for gap in [(0, 1), (0, 13), (1, 0), (2, 5), (0, 100)] {
+                for (first, second) in [(false, false), (true, false), (false, true), (true, true)] {
+                    let (a, b) = (Factor::new(0, m, k, first, gap), Factor::new(1, k, n, second, gap));
+                    check(isa, m, n, k, [&a, &b]);
+                }
+            }
+        }
+    }
+}
+
+/// Where the columns of A are pages apart.
+#[test]
+fn copies_of_rows_change_nothing() {
+    for isa in Isa::all_available() {
+        for (m, n, k) in [(150, 150, 17), (2, 160, 3), (20, 130, 1)] {
+            let a = Factor::new(0, m, k, true, (0, 1024 - m));
+            for second in [false, true] {
+                let b = Factor::new(1, k, n, second, (0, 0));
+                check(isa, m, n, k, [&a, &b]);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_cut_changes_a_bit() {
+    for isa in Isa::all_available() {
+        let (rows, cols) = grain(isa);
+        assert!(rows > 0 && cols.is_multiple_of(8));
+        let (m, n, k) = (61, 77, 45);
+        for (first, second) in [(false, false), (true, false), (false, true), (true, true)] {
+            let (a, b) = (Factor::new(0, m, k, first, (0, 0)), Factor::new(1, k, n, second, (0, 0)));
+            let whole = bits(&tiles(isa, m, n, k, &[(0..m, 0..n)], [&a, &b]));
+            for row_cuts in [vec![0, m], vec![0, 1, m], vec![0, 14, 15, 43, m], vec![0, 0, 30, m]] {
+                for col_cuts in [vec![0, n], vec![0, 1, n], vec![0, 32, 64, n], vec![0, 7, 40, 41, n]] {
+                    let cut = |at: &[usize]| at.windows(2).map(|w| w[0]..w[1]).collect::<Vec<_>>();
+                    let parts: Vec<_> = cut(&row_cuts)
+                        .iter()
+                        .flat_map(|rows| cut(&col_cuts).into_iter().map(|cols| (rows.clone(), cols)))
+                        .collect();
+                    assert_eq!(bits(&tiles(isa, m, n, k, &parts, [&a, &b])), whole, "{} {parts:?}", isa.name());
+                    assert_eq!(bits(&stored(isa, m, n, k, &parts, [&a, &b])), whole, "{} {parts:?}", isa.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_range_is_written() {
+    for isa in Isa::all_available() {
+        let (m, n, k) = (20, 50, 3);
+        let (a, b) = (Factor::new(0, m, k, false, (0, 0)), Factor::new(1, k, n, false, (0, 0)));
+        let c = stored(isa, m, n, k, &[(3..18, 5..42)], [&a, &b]);
+        for (i, c) in c.iter().enumerate() {
+            let within = (3..18).contains(&(i / n)) && (5..42).contains(&(i % n));
+            assert_eq!(*c != 7.0, within, "{} {i}", isa.name());
+        }
+    }
+}

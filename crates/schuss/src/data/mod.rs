@@ -1,0 +1,12 @@
+//! Data sets: typed columns in memory, cut into batches by index; and the readers that fill them from files.
+
+mod dataset;
+mod pipeline;
+pub mod readers;
+mod split;
+mod weights;
+
+pub use dataset::{Dataset, Features, Targets};
+pub use pipeline::Pipeline;
+pub use readers::{FileRecord, Loaded, Options, Samples, Schema, Task, open, open_for};
+pub use weights::ClassWeights;

@@ -1,0 +1,130 @@
+//! Whole files, with what is needed to know them again.
+
+use crate::error::{Error, Result};
+use flate2::bufread::MultiGzDecoder;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt::{Display, Write as _};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+/// Contents of gzip files may be as long as this, whatever the file announces: 4 GiB.
+pub const GZIP_LIMIT: u64 = 4 << 30;
+
+/// A file that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRecord {
+    /// Where it was.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The SHA-256 of its bytes, in hexadecimal digits.
+    pub sha256: String,
+}
+
+impl FileRecord {
+    /// Of a file with these bytes.
+    pub fn of(path: String, bytes: &[u8]) -> Self {
+        let sha256 = Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").expect("a string takes it");
+            hex
+        });
+        FileRecord { path, size: bytes.len() as u64, sha256 }
+    }
+}
+
+/// A path for a message of one line.
+pub fn show(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.contains(char::is_control) { text.escape_debug().to_string() } else { text }
+}
+
+/// What the system says, without its error number.
+pub(super) fn reason(e: &io::Error) -> String {
+    match e.kind() {
+        ErrorKind::NotFound => "no such file or folder".into(),
+        ErrorKind::PermissionDenied => "not allowed to read it".into(),
+        _ => e.to_string(),
+    }
+}
+
+/// An error of reading this file or folder.
+pub(super) fn unreadable(path: &Path, e: &io::Error) -> Error {
+    Error::file("file-unreadable", format!("{}: can't be read: {}", show(path), reason(e)))
+}
+
+/// All bytes of a file (not of a device or a pipe, which may have no end).
+pub(super) fn read(path: &Path) -> Result<(Vec<u8>, FileRecord)> {
+    let inner = || {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is not a file"));
+        }
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(usize::try_from(metadata.len()).unwrap_or(usize::MAX)).map_err(io::Error::other)?;
+        file.take(metadata.len()).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    // Opening a pipe would wait for a writer.
+    let bytes = match path.metadata() {
+        Ok(m) if !m.is_file() => Err(io::Error::other("it is not a file")),
+        Ok(_) => inner(),
+        Err(e) => Err(e),
+    };
+    let bytes = bytes.map_err(|e| unreadable(path, &e))?;
+    let record = FileRecord::of(show(path), &bytes);
+    Ok((bytes, record))
+}
+
+/// The first bytes of a file, of its contents if it is gzip; none if it can't be read.
+pub(super) fn start<const N: usize>(path: &Path) -> Option<[u8; N]> {
+    if !path.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(64 << 10).read_to_end(&mut bytes).ok()?;
+    let mut first = [0; N];
+    if is_gzip(&bytes) { gunzip(&bytes, N as u64).read_exact(&mut first) } else { bytes.as_slice().read_exact(&mut first) }.ok()?;
+    Some(first)
+}
+
+/// Do these bytes start like a gzip file?
+pub(super) fn is_gzip(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1f, 0x8b])
+}
+
+/// The contents of a gzip file; an error where they become longer than `limit`.
+pub(super) fn gunzip(bytes: &[u8], limit: u64) -> impl Read {
+    Limited { inner: MultiGzDecoder::new(bytes), left: limit }
+}
+
+struct Limited<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(out)?;
+        self.left = self.left.checked_sub(n as u64).ok_or(ErrorKind::FileTooLarge)?;
+        Ok(n)
+    }
+}
+
+/// An error of decoding a gzip file at `place` of its contents (an offset or a line).
+pub(super) fn damaged(path: &Path, place: impl Display, e: &io::Error) -> Error {
+    let path = show(path);
+    match e.kind() {
+        ErrorKind::UnexpectedEof => {
+            Error::format("gzip-cut", format!("{path}: {place}: the gzip file ends before its contents do"))
+        }
+        ErrorKind::FileTooLarge => {
+            let message = format!("{path}: {place}: the contents of the gzip file are longer than is allowed");
+            Error::format("gzip-too-large", message)
+        }
+        _ => Error::format("gzip-damaged", format!("{path}: {place}: the gzip file is damaged: {e}")),
+    }
+}

@@ -1,0 +1,27 @@
+//! **schuss** trains neural networks by gradient descent at the speed of the hardware, and shows that it took the best
+//! way down.
+//!
+//! The way through the library: a [`model`] of layers builds a [`graph`] of operations, back-propagation adds the
+//! gradients to it, a [`plan`] compiles it into a flat list of kernel calls, [`train`] runs steps of the plan over
+//! batches of [`data`].
+
+pub mod activations;
+pub mod build;
+pub mod choice;
+pub mod data;
+pub mod error;
+pub mod graph;
+pub mod initializers;
+pub mod layers;
+pub mod losses;
+pub mod metrics;
+pub mod model;
+pub mod optimizers;
+pub mod plan;
+pub mod random;
+pub mod registry;
+pub mod regularizers;
+pub mod shape;
+pub mod target;
+
+pub use error::{Error, Kind, Result};

@@ -1,0 +1,9 @@
+//! Models: layers in order, their parameters, and the store that holds their numbers.
+
+mod objective;
+mod sequential;
+mod variables;
+
+pub use objective::Objective;
+pub use sequential::{NamedLayer, Sequential};
+pub use variables::{Variable, Variables};

@@ -1,0 +1,81 @@
+//! Nadam: Adam with Nesterov's look-ahead.
+
+use super::{Optimizer, Rule, Slot, average, epsilon, fraction, learning_rate};
+use crate::registry::{Entry, Page};
+use schuss_kernels::{Elementwise, Lane, Sweep};
+
+pub const ENTRY: Entry<Optimizer> = Entry {
+    name: "nadam",
+    page: Page {
+        summary: "Adam with Nesterov's look-ahead and a momentum that grows to β₁",
+        equation: "μ_t = β₁ (1 − ½ · 0.96ᵗ), Π_t = μ₁ μ₂ … μ_t\n\
+                   m ← β₁ m + (1 − β₁) g\n\
+                   v ← β₂ v + (1 − β₂) g²\n\
+                   m̂ = μ_t₊₁ m / (1 − Π_t₊₁) + (1 − μ_t) g / (1 − Π_t)\n\
+                   θ ← θ − α m̂ / (√(v / (1 − β₂ᵗ)) + ε)",
+        source: "Dozat 2016, Incorporating Nesterov momentum into Adam, ICLR workshop, \
+                 https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ",
+        differs: "Keras' form: the average m has the share β₁ at every step where the paper has μ_t. PyTorch's schedule \
+                  is 250 times slower (0.96 to the power 0.004 t), its rate 0.002, its ε 1e-8.",
+    },
+    settings: &[
+        learning_rate(0.001),
+        fraction("beta_1", 0.9, "the share β₁ of the old average of gradients, and what μ_t grows to"),
+        fraction("beta_2", 0.999, "the share β₂ of the old average of squares"),
+        epsilon(1e-7, "ε, added to the root"),
+    ],
+    make: |settings| {
+        let rule =
+            Nadam { beta_1: settings.f64("beta_1"), beta_2: settings.f64("beta_2"), epsilon: settings.f64("epsilon") };
+        Ok(Optimizer::new("nadam", settings, rule))
+    },
+};
+
+#[derive(Debug)]
+struct Nadam {
+    beta_1: f64,
+    beta_2: f64,
+    epsilon: f64,
+}
+
+impl Rule for Nadam {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+    fn slots(&self) -> Vec<Slot> {
+        vec![Slot { name: "m", initial: 0.0 }, Slot { name: "v", initial: 0.0 }]
+    }
+    fn sweep(&self) -> Sweep {
+        Sweep::of::<Self>()
+    }
+    /// Π₀.
+    fn memory(&self) -> Vec<f64> {
+        vec![1.0]
+    }
+    fn numbers(&self, t: u64, alpha: f64, memory: &mut [f64], out: &mut [f64]) {
+        let mu = |t: u64| self.beta_1 * (1.0 - 0.5 * 0.96_f64.powf(t as f64));
+        memory[0] *= mu(t);
+        let (product, next_product) = (memory[0], memory[0] * mu(t + 1));
+        out.copy_from_slice(&[
+            alpha * mu(t + 1) / (1.0 - next_product),
+            alpha * (1.0 - mu(t)) / (1.0 - product),
+            1.0 - self.beta_1,
+            1.0 - self.beta_2,
+            (1.0 - self.beta_2.powf(t as f64)).sqrt().recip(),
+            self.epsilon,
+        ]);
+    }
+}
+
+impl Elementwise for Nadam {
+    /// The factors of m and of g in α m̂, 1 − β₁, 1 − β₂, 1 / √(1 − β₂ᵗ), ε.
+    type At<L: Lane> = [L; 6];
+    type State<L: Lane> = [L; 2];
+    #[inline(always)]
+    fn step<L: Lane>(at: [L; 6], theta: L, g: L, [m, v]: [L; 2]) -> (L, [L; 2]) {
+        let [of_m, of_g, one_minus_beta_1, one_minus_beta_2, correction, epsilon] = at;
+        let m = average(m, g, one_minus_beta_1);
+        let v = average(v, g.square(), one_minus_beta_2);
+        (theta - (of_m * m + of_g * g) / (correction * v.sqrt() + epsilon), [m, v])
+    }
+}

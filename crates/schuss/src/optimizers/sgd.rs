@@ -1,0 +1,104 @@
+//! Stochastic gradient descent, with or without momentum. The presets `gradient_descent`, `momentum` and `nag` are
+//! this rule.
+
+use super::{Optimizer, Rule, Slot, fraction, learning_rate};
+use crate::error::{Error, Result};
+use crate::registry::{Allowed, Default, Entry, Page, Setting, Settings};
+use schuss_kernels::{Elementwise, Lane, Sweep};
+
+pub const ENTRY: Entry<Optimizer> = Entry {
+    name: "sgd",
+    page: Page {
+        summary: "against the gradient, with momentum if asked for",
+        equation: "θ ← θ − α g\n\
+                   with momentum: v ← μ v − α g; θ ← θ + v\n\
+                   with nesterov: v ← μ v − α g; θ ← θ + μ v − α g",
+        source: "Robbins and Monro 1951, https://doi.org/10.1214/aoms/1177729586; momentum: Polyak 1964, \
+                 https://doi.org/10.1016/0041-5553(64)90137-5; nesterov: Bengio, Boulanger-Lewandowski and Pascanu \
+                 2013, section 3.5, arXiv 1212.0901",
+        differs: "Keras' form: α is inside v, so a change of the rate acts on new gradients only. PyTorch has α outside \
+                  and a default rate of 0.001; both walk the same way at a constant rate. nesterov without momentum is \
+                  an error as in PyTorch; Keras runs plain descent without a word.",
+    },
+    settings: &settings(0.0, false),
+    make: |settings| make("sgd", settings),
+};
+
+pub(super) const fn settings(momentum: f64, nesterov: bool) -> [Setting; 3] {
+    let doc = "look ahead: take the gradient where the momentum leads";
+    let nesterov = Setting { name: "nesterov", default: Default::Bool(nesterov), allowed: Allowed::Bool, doc };
+    [
+        learning_rate(0.01),
+        fraction("momentum", momentum, "the share μ of the last move that goes on; 0 for none"),
+        nesterov,
+    ]
+}
+
+pub(super) fn make(name: &'static str, settings: &Settings) -> Result<Optimizer> {
+    let rule = Sgd { momentum: settings.f64("momentum"), nesterov: settings.bool("nesterov") };
+    if rule.nesterov && rule.momentum == 0.0 {
+        let message = "`nesterov` is true with a `momentum` of 0; allowed is a momentum above 0, or nesterov = false";
+        return Err(Error::value("nesterov-without-momentum", message));
+    }
+    Ok(Optimizer::new(name, settings, rule))
+}
+
+#[derive(Debug)]
+struct Sgd {
+    momentum: f64,
+    nesterov: bool,
+}
+
+impl Rule for Sgd {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+    fn slots(&self) -> Vec<Slot> {
+        if self.momentum == 0.0 { vec![] } else { vec![Slot { name: "v", initial: 0.0 }] }
+    }
+    fn sweep(&self) -> Sweep {
+        match (self.momentum == 0.0, self.nesterov) {
+            (true, _) => Sweep::of::<Plain>(),
+            (false, false) => Sweep::of::<Momentum>(),
+            (false, true) => Sweep::of::<Nesterov>(),
+        }
+    }
+    fn numbers(&self, _: u64, alpha: f64, _: &mut [f64], out: &mut [f64]) {
+        out.copy_from_slice(&[alpha, self.momentum]);
+    }
+}
+
+struct Plain;
+
+impl Elementwise for Plain {
+    type At<L: Lane> = [L; 2];
+    type State<L: Lane> = [L; 0];
+    #[inline(always)]
+    fn step<L: Lane>([alpha, _]: [L; 2], theta: L, g: L, []: [L; 0]) -> (L, [L; 0]) {
+        (theta - alpha * g, [])
+    }
+}
+
+struct Momentum;
+
+impl Elementwise for Momentum {
+    type At<L: Lane> = [L; 2];
+    type State<L: Lane> = [L; 1];
+    #[inline(always)]
+    fn step<L: Lane>([alpha, mu]: [L; 2], theta: L, g: L, [v]: [L; 1]) -> (L, [L; 1]) {
+        let v = mu * v - alpha * g;
+        (theta + v, [v])
+    }
+}
+
+struct Nesterov;
+
+impl Elementwise for Nesterov {
+    type At<L: Lane> = [L; 2];
+    type State<L: Lane> = [L; 1];
+    #[inline(always)]
+    fn step<L: Lane>([alpha, mu]: [L; 2], theta: L, g: L, [v]: [L; 1]) -> (L, [L; 1]) {
+        let v = mu * v - alpha * g;
+        (theta + mu * v - alpha * g, [v])
+    }
+}

@@ -1,0 +1,426 @@
+//! The lowering: from the list of steps to a program of kernel calls for each thread, over one arena. The only place
+//! that knows kernels.
+
+use super::list::{Kernel, List, Step, Writes};
+use super::passes::{Trained, writes_follow_reads};
+use crate::graph::Value;
+use crate::graph::ops::broadcast_to::BroadcastTo;
+use crate::graph::ops::constant::Constant;
+use crate::graph::ops::input::{Input, Source};
+use schuss_kernels::program::{Call, CrossEntropy, Finish, Phase, Program, Update, View, Work};
+use schuss_kernels::rows::RowFold;
+use schuss_kernels::tape::{Argument, Binary, Element, Instruction};
+use schuss_kernels::{Isa, Sweep};
+use std::collections::HashMap;
+use std::ops::Range;
+
+mod arena;
+mod phases;
+
+/// Where variables are, for the lowering.
+pub struct Store<'a> {
+    /// The place of a parameter among the variables.
+    pub place: &'a dyn Fn(&str) -> usize,
+    /// The places of its state.
+    pub states: &'a dyn Fn(usize) -> Vec<usize>,
+    /// The place of the array that its gradient is added up in.
+    pub sum: &'a dyn Fn(usize) -> usize,
+    /// How many numbers each variable has.
+    pub sizes: &'a [usize],
+}
+
+/// A program with the places that it is fed at and read from.
+pub struct Lowered {
+    /// The calls.
+    pub program: Program,
+    /// Numbers in the arena.
+    pub arena: usize,
+    /// Leaves of the batch and settings: name, source, place in the arena.
+    pub leaves: Vec<(String, Source, usize)>,
+    /// Where the numbers of the rule stand in the arena.
+    pub numbers: usize,
+    /// The roots' places in the arena.
+    pub roots: Vec<Range<usize>>,
+}
+
+/// Cuts of a step between threads.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Cut {
+    Rows,
+    Cols,
+    Whole,
+}
+
+/// Columns that a thread's part is a multiple of.
+const UNIT: usize = 32;
+/// Inner steps below which a product is cut by rows: its right factor is small enough for every thread to read.
+const SHORT: usize = 64;
+
+/// Makes the program.
+pub fn lower(list: &List, trained: &[Trained], sweep: Option<Sweep>, store: &Store, isa: Isa, threads: usize) -> Lowered {
+    let cuts: Vec<Cut> = list.steps.iter().map(|s| cut(list, s, threads)).collect();
+    let after = writes_follow_reads(list, trained);
+    let phase = phases::assign(list, &cuts, &after, threads);
+    let kept = kept(list);
+    let arena = arena::Arena::new(list, &phase, &kept, sweep.map_or(0, |s| s.at()), threads);
+    let mut lowering = Lowering { list, store, sweep, arena: &arena, kept: &kept, finishes: Vec::new() };
+    let count = phase.iter().max().map_or(0, |p| p + 1);
+    let mut phases = vec![Phase { threads: vec![Vec::new(); threads] }; count];
+    for (i, step) in list.steps.iter().enumerate() {
+        let (rows, cols) = list.frame(step);
+        let calls = lowering.calls(step);
+        for thread in 0..threads {
+            let (r, c) = match cuts[i] {
+                Cut::Rows => (split(rows, thread, threads, 1), 0..cols),
+                Cut::Cols => (0..rows, split(cols, thread, threads, UNIT)),
+                Cut::Whole if thread == 0 => (0..rows, 0..cols),
+                Cut::Whole => continue,
+            };
+            for call in &calls {
+                // A call for some rows only does its part of them.
+                let own = call.rows.start.max(r.start)..call.rows.end.min(r.end);
+                if own.is_empty() || c.is_empty() {
+                    continue;
+                }
+                phases[phase[i]].threads[thread].push(Call { rows: own, cols: c.clone(), ..call.clone() });
+            }
+        }
+    }
+    let finishes = lowering.finishes;
+    let sizes: Vec<usize> = std::iter::once(arena.len()).chain(store.sizes.iter().copied()).collect();
+    let roots = (list.roots.iter())
+        .map(|&v| {
+            let at = arena.place(list.stored_as(v)).expect("roots are kept");
+            at..at + list.sizes(v).iter().product::<usize>()
+        })
+        .collect();
+    let program = Program::new(isa, phases, finishes, &sizes);
+    Lowered { program, arena: arena.len(), leaves: arena.leaves(list), numbers: arena.numbers(), roots }
+}
+
+/// The part of 0..n that a thread does, in multiples of `unit`.
+fn split(n: usize, thread: usize, threads: usize, unit: usize) -> Range<usize> {
+    let blocks = n.div_ceil(unit);
+    let at = |t: usize| (blocks * t / threads * unit).min(n);
+    at(thread)..at(thread + 1)
+}
+
+fn cut(list: &List, step: &Step, threads: usize) -> Cut {
+    let (rows, cols) = list.frame(step);
+    let by_size = || match (rows >= 2 * threads, cols >= 2 * UNIT) {
+        (true, _) => Cut::Rows,
+        (_, true) => Cut::Cols,
+        _ => Cut::Whole,
+    };
+    match &step.kernel {
+        Kernel::Product { a, transpose_a, .. } => {
+            let (a_rows, a_cols) = list.matrix(*a);
+            let k = if *transpose_a { a_rows } else { a_cols };
+            let narrow = cols < UNIT * threads;
+            if (narrow || (k < SHORT && !transpose_a)) && rows >= threads { Cut::Rows } else { Cut::Cols }
+        }
+        Kernel::Sum { .. } if rows > 1 => Cut::Rows,
+        Kernel::Sum { .. } => Cut::Cols,
+        Kernel::Spread { .. } => Cut::Cols,
+        Kernel::Map => by_size(),
+        Kernel::Fold { .. } | Kernel::RowMap { .. } => Cut::Rows,
+        Kernel::OneHot { .. } | Kernel::InTopK { .. } | Kernel::CrossEntropy(_) => Cut::Rows,
+    }
+}
+
+/// Which values have a place of their own: roots, what other steps read, what kernels write themselves.
+fn kept(list: &List) -> Vec<bool> {
+    let mut kept = vec![false; list.graph.nodes().len()];
+    list.roots.iter().for_each(|v| kept[list.stored_as(*v).index()] = true);
+    for step in &list.steps {
+        list.reads(step).iter().for_each(|v| kept[list.stored_as(*v).index()] = true);
+        if !step.takes_chain() {
+            step.makes().iter().for_each(|v| kept[v.index()] = true);
+        }
+    }
+    kept
+}
+
+struct Lowering<'a> {
+    list: &'a List<'a>,
+    store: &'a Store<'a>,
+    sweep: Option<Sweep>,
+    arena: &'a arena::Arena,
+    kept: &'a [bool],
+    finishes: Vec<Finish>,
+}
+
+impl Lowering<'_> {
+    /// Where a stored value begins.
+    fn origin(&self, v: Value) -> (u32, usize) {
+        let v = self.list.stored_as(v);
+        match self.list.graph.operation::<Input>(v) {
+            Some(leaf) if leaf.source == Source::Parameter => (space((self.store.place)(&leaf.name)), 0),
+            _ => (0, self.arena.place(v).unwrap_or_else(|| panic!("value {v:?} has no place"))),
+        }
+    }
+    /// A stored value as a matrix of `cols` columns.
+    fn dense(&self, v: Value, cols: usize) -> View {
+        let (space, offset) = self.origin(v);
+        View { space, offset, row_stride: cols, col_stride: 1 }
+    }
+    /// A stored value of one number a row; or one number for all rows.
+    fn column(&self, v: Value) -> View {
+        let one = self.list.graph.operation::<BroadcastTo>(v).is_some() && self.list.inline[v.index()];
+        match one {
+            true => View { row_stride: 0, ..self.column(self.list.graph.node(v).inputs[0]) },
+            false => View { row_stride: 1, ..self.dense(v, 1) },
+        }
+    }
+
+    /// The calls of a step for all rows and columns; each thread takes its part of each.
+    fn calls(&mut self, step: &Step) -> Vec<Call> {
+        let list = self.list;
+        let (rows, cols) = list.frame(step);
+        let finish = if step.takes_chain() { Some(self.finish(step)) } else { None };
+        let name = self.name(step);
+        let call = |work, finish| Call { work, rows: 0..rows, cols: 0..cols, finish, name: name.clone() };
+        let made = || step.base.expect("kernels but a map make a value");
+        let work = match &step.kernel {
+            Kernel::Map => Work::Map,
+            Kernel::Product { a, b, transpose_a, transpose_b } => {
+                let matrix = |v: Value, transposed: bool| {
+                    let view = self.dense(v, list.matrix(v).1);
+                    let turned = View { row_stride: 1, col_stride: view.row_stride, ..view };
+                    if transposed { turned } else { view }
+                };
+                let (a_rows, a_cols) = list.matrix(*a);
+                let k = if *transpose_a { a_rows } else { a_cols };
+                Work::Product { a: matrix(*a, *transpose_a), b: matrix(*b, *transpose_b), k }
+            }
+            Kernel::Sum { x } => {
+                let axes = list.sum_axes(*x, made());
+                if axes.inner == 1 {
+                    let x = self.dense(*x, axes.summed);
+                    return vec![call(Work::Fold { f: RowFold::Sum, x, width: axes.summed }, finish)];
+                }
+                let mut calls = Vec::new();
+                for outer in 0..axes.outer {
+                    let source = self.summed(*x, axes.inner, outer * axes.summed * axes.inner);
+                    let one = call(Work::SumRows { source, rows: axes.summed }, finish);
+                    calls.push(Call { rows: outer..outer + 1, ..one });
+                }
+                return calls;
+            }
+            Kernel::Spread { x } => {
+                let (from, to) = (list.sizes(*x), list.sizes(made()));
+                let mut axes: Vec<(usize, usize)> = to.iter().map(|&n| (n, 0)).collect();
+                let mut stride = 1;
+                for (axis, &n) in axes.iter_mut().rev().zip(from.iter().rev()) {
+                    axis.1 = if n == 1 { 0 } else { stride };
+                    stride *= n;
+                }
+                Work::Spread { from: self.dense(*x, 1), axes, y: self.dense(made(), cols) }
+            }
+            Kernel::Fold { f, x } => {
+                let width = list.matrix(*x).1;
+                Work::Fold { f: *f, x: self.dense(*x, width), width }
+            }
+            Kernel::RowMap { f, x } => Work::RowMap { f: *f, x: self.dense(*x, cols), y: self.dense(made(), cols) },
+            Kernel::OneHot { labels } => Work::OneHot { labels: self.column(*labels), y: self.dense(made(), cols) },
+            Kernel::InTopK { k, scores, labels } => {
+                let (labels, y) = (self.column(*labels), self.column(made()));
+                Work::InTopK { k: *k, x: self.dense(*scores, cols), labels, y }
+            }
+            Kernel::CrossEntropy(c) => Work::CrossEntropy(CrossEntropy {
+                logits: self.dense(c.logits, cols),
+                labels: c.indexed.then(|| self.column(c.target)),
+                dense: (!c.indexed).then(|| self.dense(c.target, cols)),
+                loss: c.loss.map(|v| self.column(v)),
+                gradient: c.gradient.map(|(d, v)| (self.column(d), self.dense(v, cols))),
+                in_top: c.in_top.map(|(k, v)| (k, self.column(v))),
+            }),
+        };
+        vec![call(work, finish)]
+    }
+
+    /// What is done with a step's numbers: its place among the finishes.
+    fn finish(&mut self, step: &Step) -> usize {
+        let own = step.makes();
+        let frame = self.list.frame(step);
+        let within = self.list.sizes(step.last().expect("a step computes something"));
+        let mut f = Builder::new(self, &own, frame, within);
+        f.known.extend(step.base.map(|v| (v, Argument::Block)));
+        for &v in &step.chain {
+            let argument = f.compute(v);
+            f.known.insert(v, argument);
+        }
+        for &v in own.iter().filter(|v| self.kept[v.index()]) {
+            let what = f.known[&v];
+            let what = f.result(what);
+            f.finish.stores.push((what, self.dense(v, frame.1)));
+        }
+        if let Some(write) = step.write {
+            let argument = f.argument(write.gradient);
+            let result = f.result(argument);
+            let view = |place: usize| View { space: space(place), offset: 0, row_stride: frame.1, col_stride: 1 };
+            match write.kind {
+                Writes::Update => {
+                    f.last(result);
+                    let at = View { space: 0, offset: self.arena.numbers(), row_stride: 0, col_stride: 1 };
+                    let states = (self.store.states)(write.place).into_iter().map(view).collect();
+                    let sweep = self.sweep.expect("updates have a rule");
+                    f.finish.update = Some(Update { sweep, at, theta: view(write.place), states });
+                }
+                Writes::Accumulate => {
+                    let sum = view((self.store.sum)(write.place));
+                    let before = f.operand(sum);
+                    let after = f.push(Element::Binary(Binary::Add), [before, result, result]);
+                    f.finish.stores.push((after, sum));
+                }
+            }
+        }
+        let finish = f.finish;
+        self.finishes.push(finish);
+        self.finishes.len() - 1
+    }
+
+    /// What makes the numbers that are summed over rows: its place among the finishes.
+    fn summed(&mut self, x: Value, inner: usize, offset: usize) -> usize {
+        let list = self.list;
+        let finish = if list.inline[x.index()] {
+            let within = list.sizes(x);
+            let mut f = Builder::new(self, &[], frame_of_sum(&within, inner), within);
+            let argument = f.argument(x);
+            let result = f.result(argument);
+            f.last(result);
+            f.finish
+        } else {
+            let view = self.dense(x, inner);
+            let operands = vec![View { offset: view.offset + offset, ..view }];
+            Finish { operands, width: inner, ..Finish::default() }
+        };
+        self.finishes.push(finish);
+        self.finishes.len() - 1
+    }
+
+    /// What a step is called in listings.
+    fn name(&self, step: &Step) -> String {
+        let list = self.list;
+        let word = |v: Value| match list.graph.operation::<Input>(list.stored_as(v)) {
+            Some(leaf) => leaf.name.clone(),
+            None => format!("v{}", v.index()),
+        };
+        let turned = |v: Value, t: bool| format!("{}{}", word(v), if t { "ᵀ" } else { "" });
+        let what = match &step.kernel {
+            Kernel::Map => "map".into(),
+            Kernel::Product { a, b, transpose_a, transpose_b } => {
+                format!("product {} · {}", turned(*a, *transpose_a), turned(*b, *transpose_b))
+            }
+            Kernel::Sum { x } => format!("sum {}", word(*x)),
+            Kernel::Spread { x } => format!("spread {}", word(*x)),
+            Kernel::Fold { f, x } => format!("{} {}", format!("{f:?}").to_lowercase(), word(*x)),
+            Kernel::RowMap { f, x } => format!("{} {}", format!("{f:?}").to_lowercase(), word(*x)),
+            Kernel::OneHot { labels } => format!("one_hot {}", word(*labels)),
+            Kernel::InTopK { k, scores, .. } => format!("in_top_{k} {}", word(*scores)),
+            Kernel::CrossEntropy(c) => {
+                let parts = [("loss", c.loss.is_some()), ("gradient", c.gradient.is_some())];
+                let mut parts: Vec<String> = parts.iter().filter(|p| p.1).map(|p| p.0.into()).collect();
+                parts.extend(c.in_top.map(|(k, _)| format!("in_top_{k}")));
+                format!("softmax_cross_entropy {} ({})", word(c.logits), parts.join(", "))
+            }
+        };
+        let made: Vec<String> = step.makes().into_iter().filter(|v| self.kept[v.index()]).map(word).collect();
+        let write = step.write.map(|w| match w.kind {
+            Writes::Update => format!("{} updated", self.parameter(w.place)),
+            Writes::Accumulate => format!("gradient of {} added up", self.parameter(w.place)),
+        });
+        let made: Vec<String> = made.into_iter().chain(write).collect();
+        format!("{} = {what}", made.join(", "))
+    }
+    fn parameter(&self, place: usize) -> String {
+        let is = |(name, _): &(String, Value)| (self.store.place)(name) == place;
+        self.list.graph.inputs(Source::Parameter).into_iter().find(is).map_or_else(String::new, |p| p.0)
+    }
+}
+
+/// The space of a variable.
+fn space(place: usize) -> u32 {
+    u32::try_from(place + 1).expect("fewer than 2³² variables")
+}
+
+fn frame_of_sum(sizes: &[usize], inner: usize) -> (usize, usize) {
+    (sizes.iter().product::<usize>() / inner.max(1), inner)
+}
+
+/// Makes one finish.
+struct Builder<'a, 'b> {
+    lowering: &'a Lowering<'b>,
+    own: &'a [Value],
+    frame: (usize, usize),
+    within: Vec<usize>,
+    known: HashMap<Value, Argument>,
+    finish: Finish,
+}
+
+impl<'a, 'b> Builder<'a, 'b> {
+    fn new(lowering: &'a Lowering<'b>, own: &'a [Value], frame: (usize, usize), within: Vec<usize>) -> Self {
+        let finish = Finish { width: frame.1, ..Finish::default() };
+        Builder { lowering, own, frame, within, known: HashMap::new(), finish }
+    }
+    fn push(&mut self, element: Element, arguments: [Argument; 3]) -> Argument {
+        self.finish.tape.push(Instruction { element, arguments });
+        Argument::Result(self.finish.tape.len() - 1)
+    }
+    fn operand(&mut self, view: View) -> Argument {
+        let found = self.finish.operands.iter().position(|v| *v == view);
+        Argument::Operand(found.unwrap_or_else(|| {
+            self.finish.operands.push(view);
+            self.finish.operands.len() - 1
+        }))
+    }
+    /// A value as an instruction's argument.
+    fn argument(&mut self, v: Value) -> Argument {
+        let list = self.lowering.list;
+        if let Some(known) = self.known.get(&v) {
+            return *known;
+        }
+        if let Some(c) = list.graph.operation::<Constant>(v) {
+            return Argument::Number(c.value as f32);
+        }
+        if list.inline[v.index()] && !self.own.contains(&v) {
+            let argument = self.compute(v);
+            self.known.insert(v, argument);
+            return argument;
+        }
+        let strides = List::strides(&list.sizes(v), &self.within, self.frame);
+        let (row_stride, col_stride) = strides.expect("passes keep to what strides describe");
+        let (space, offset) = self.lowering.origin(v);
+        self.operand(View { space, offset, row_stride, col_stride })
+    }
+    /// An element-wise value, from its inputs.
+    fn compute(&mut self, v: Value) -> Argument {
+        let node = self.lowering.list.graph.node(v);
+        let arguments: Vec<Argument> = node.inputs.iter().map(|x| self.argument(*x)).collect();
+        match node.op.element() {
+            // A repetition: whatever reads it reads what is repeated.
+            None => arguments[0],
+            Some(element) => {
+                let at = |i: usize| arguments.get(i).copied().unwrap_or(Argument::Number(0.0));
+                self.push(element, [at(0), at(1), at(2)])
+            }
+        }
+    }
+    /// An argument as a block of numbers: what stands elsewhere is copied (times 1, which changes no bit).
+    fn result(&mut self, argument: Argument) -> Argument {
+        match argument {
+            Argument::Block | Argument::Result(_) => argument,
+            other => self.push(Element::Binary(Binary::Multiply), [other, Argument::Number(1.0), other]),
+        }
+    }
+    /// Makes a result the last one.
+    fn last(&mut self, result: Argument) {
+        let last = match self.finish.tape.len() {
+            0 => Argument::Block,
+            n => Argument::Result(n - 1),
+        };
+        if result != last {
+            self.push(Element::Binary(Binary::Multiply), [result, Argument::Number(1.0), result]);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Which step runs between which barriers.
+//!
+//! A step goes into the earliest phase in which what it reads is finished: a later one than its maker's, or the same
+//! if each thread reads only what it made itself.
+
+use super::Cut;
+use crate::graph::Value;
+use crate::plan::list::{Kernel, List, Step};
+
+/// How a step reads a value, seen from one element of what it computes.
+#[derive(Clone, Copy, PartialEq)]
+enum Access {
+    /// The element at the same place.
+    Element,
+    /// Some of the same row.
+    Row,
+    /// Anything.
+    All,
+}
+
+/// The phase of each step. `after` are steps that must have finished reading what a step writes.
+pub fn assign(list: &List, cuts: &[Cut], after: &[Vec<usize>], threads: usize) -> Vec<usize> {
+    if threads == 1 {
+        return vec![0; list.steps.len()];
+    }
+    let makers = list.makers();
+    let mut phase: Vec<usize> = Vec::with_capacity(list.steps.len());
+    for (i, step) in list.steps.iter().enumerate() {
+        let mut earliest = after[i].iter().map(|&j| phase[j] + 1).max().unwrap_or(0);
+        for (v, access) in reads(list, step) {
+            let Some(maker) = makers[list.stored_as(v).index()] else { continue };
+            let own = stays_in_thread(list, (&list.steps[maker], cuts[maker]), (step, cuts[i]), v, access);
+            earliest = earliest.max(phase[maker] + usize::from(!own));
+        }
+        phase.push(earliest);
+    }
+    phase
+}
+
+fn stays_in_thread(list: &List, maker: (&Step, Cut), reader: (&Step, Cut), v: Value, access: Access) -> bool {
+    let (made, read) = (list.frame(maker.0), list.frame(reader.0));
+    match (maker.1, reader.1) {
+        (Cut::Whole, Cut::Whole) => true,
+        (Cut::Rows, Cut::Rows) => {
+            // A column of one number a row lies along one row when it is seen as a frame of its own.
+            let by_row = made.0 == read.0 && list.sizes(v).iter().product::<usize>() % made.0 == 0;
+            by_row && access != Access::All
+        }
+        (Cut::Cols, Cut::Cols) => made == read && access == Access::Element,
+        _ => false,
+    }
+}
+
+/// The stored values a step reads, and how.
+fn reads(list: &List, step: &Step) -> Vec<(Value, Access)> {
+    let frame = list.frame(step);
+    let within = step.last().map(|v| list.sizes(v)).unwrap_or_default();
+    let operand = |v: Value| match List::strides(&list.sizes(v), &within, frame) {
+        Some((0, _)) | None => (v, Access::All),
+        Some((_, 0)) => (v, Access::Row),
+        Some(_) => (v, Access::Element),
+    };
+    let kernel: Vec<(Value, Access)> = match &step.kernel {
+        Kernel::Map => Vec::new(),
+        Kernel::Product { a, b, transpose_a, .. } => {
+            vec![(*a, if *transpose_a { Access::All } else { Access::Row }), (*b, Access::All)]
+        }
+        Kernel::Fold { x, .. } | Kernel::RowMap { x, .. } => vec![(*x, Access::Row)],
+        Kernel::OneHot { labels } => vec![(*labels, Access::Row)],
+        Kernel::InTopK { scores, labels, .. } => vec![(*scores, Access::Row), (*labels, Access::Row)],
+        Kernel::CrossEntropy(c) => {
+            let d = c.gradient.map(|g| (g.0, Access::Row));
+            [(c.logits, Access::Row), (c.target, Access::Row)].into_iter().chain(d).collect()
+        }
+        Kernel::Sum { .. } | Kernel::Spread { .. } => Vec::new(),
+    };
+    let named = |v: &Value| kernel.iter().find(|(k, _)| k == v).copied();
+    let summed = matches!(step.kernel, Kernel::Sum { .. } | Kernel::Spread { .. });
+    let chained = |v: Value| if summed { (v, Access::All) } else { operand(v) };
+    // What kernel and chain both read is read as the kernel does.
+    list.reads(step).into_iter().map(|v| named(&v).unwrap_or_else(|| chained(v))).collect()
+}

@@ -1,0 +1,88 @@
+//! The graph compiled for a batch size, a precision, an instruction set and a number of threads, and the step that
+//! runs it.
+
+mod list;
+mod lower;
+mod machine;
+mod passes;
+mod prepare;
+
+pub use machine::{MICRO_BATCH, Machine};
+
+use crate::data::{Dataset, Pipeline};
+use crate::losses::AnyLoss;
+use crate::metrics::AnyMetric;
+use crate::model::Sequential;
+use crate::optimizers::Optimizer;
+use crate::target::TargetKind;
+
+/// Every pass that can be switched off, and what it does.
+pub fn passes() -> Vec<(&'static str, &'static str)> {
+    passes::pages()
+}
+
+/// How plans are made.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Threads of the pool.
+    pub threads: usize,
+    /// The instruction set.
+    pub isa: schuss_kernels::Isa,
+    /// Passes that are switched off, by name.
+    pub without: Vec<String>,
+    /// The seed that random operations count under.
+    pub seed: u64,
+}
+
+/// What a step adds up over its samples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sums {
+    /// Σ loss · weight.
+    pub loss: f64,
+    /// What the layers add to the loss (L1, L2) at each batch, times its samples, so that it averages like the loss.
+    pub penalty: f64,
+    /// Σ metric · weight, in the order of the metrics.
+    pub metrics: Vec<f64>,
+    /// Σ weight (the number of samples when there are no weights).
+    pub weight: f64,
+    /// Samples.
+    pub samples: usize,
+    /// Was every number finite that the step made: loss, gradients as far as they reached a parameter, parameters?
+    pub finite: bool,
+}
+
+/// A batch: samples of a data set, by index.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// The samples.
+    pub data: &'a Dataset,
+    /// What is done to them.
+    pub pipeline: &'a Pipeline,
+    /// Which ones, in this order.
+    pub indices: &'a [u32],
+}
+
+/// What a machine is made for.
+pub struct Spec<'a> {
+    /// The model.
+    pub model: &'a Sequential,
+    /// The loss.
+    pub loss: &'a AnyLoss,
+    /// The metrics.
+    pub metrics: &'a [AnyMetric],
+    /// The optimizer; none for evaluation and prediction only.
+    pub optimizer: Option<&'a Optimizer>,
+    /// What a target is.
+    pub target: TargetKind,
+    /// Has every sample a weight?
+    pub weighted: bool,
+    /// Parameters that stay as they are, by name.
+    pub frozen: &'a dyn Fn(&str) -> bool,
+}
+
+impl Sums {
+    /// Nothing yet, of so many metrics.
+    pub fn new(metrics: usize) -> Self {
+        Sums { loss: 0.0, penalty: 0.0, metrics: vec![0.0; metrics], weight: 0.0, samples: 0, finite: true }
+    }
+}

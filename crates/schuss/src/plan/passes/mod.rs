@@ -1,0 +1,34 @@
+//! Passes over the list of steps, one file each. Each can be switched off; the numbers stay the same.
+
+use super::list::List;
+
+mod cross_entropy;
+mod epilogue;
+mod recompute;
+mod update;
+
+pub use update::{NAME as UPDATE, Trained, run as write_gradients, writes_follow_reads};
+
+/// A pass.
+pub struct Pass {
+    /// The name under which it is switched off.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// Does it.
+    pub run: fn(&mut List),
+}
+
+/// All passes over what is computed, in their order. The update's pass runs after them, as it needs to know the
+/// parameters.
+pub const PASSES: &[Pass] = &[cross_entropy::PASS, recompute::PASS, epilogue::PASS];
+
+/// Every name that can be switched off, with what the pass does.
+pub fn pages() -> Vec<(&'static str, &'static str)> {
+    PASSES.iter().map(|p| (p.name, p.summary)).chain([(update::NAME, update::SUMMARY)]).collect()
+}
+
+/// Every name that can be switched off.
+pub fn names() -> Vec<&'static str> {
+    pages().into_iter().map(|p| p.0).collect()
+}

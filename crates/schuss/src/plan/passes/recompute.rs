@@ -1,0 +1,76 @@
+//! Element-wise expressions of what is kept anyway are computed where they are used, and not kept: an activation's
+//! derivative goes into the product that makes the input's derivative, a dropout mask is drawn again.
+
+use super::Pass;
+use crate::graph::Value;
+use crate::graph::ops::broadcast_to::BroadcastTo;
+use crate::graph::ops::input::Input;
+use crate::plan::list::{Kernel, List};
+
+/// The pass.
+pub const PASS: Pass = Pass {
+    name: "recompute",
+    summary: "element-wise expressions of kept values are computed where they are used (an activation's derivative)",
+    run,
+};
+
+/// Instructions that an inlined expression may have.
+const LONGEST: usize = 8;
+
+fn run(list: &mut List) {
+    let n = list.graph.nodes().len();
+    let mut anchored = vec![false; n];
+    let mut readers: Vec<Vec<Value>> = vec![Vec::new(); n];
+    for root in [&list.roots[..], &list.gradients].concat() {
+        anchored[list.stored_as(root).index()] = true;
+        anchored[root.index()] = true;
+    }
+    for step in &list.steps {
+        let anchors: Vec<Value> = match &step.kernel {
+            Kernel::Map => Vec::new(),
+            // Sums over rows make their own numbers from an expression; a sum along a row reads stored ones.
+            Kernel::Sum { x } if step.base.is_some_and(|y| sums_rows(list, *x, y)) => Vec::new(),
+            Kernel::CrossEntropy(c) => {
+                // One factor for all rows is read as it is.
+                let d = c.gradient.map(|g| g.0).filter(|d| list.graph.operation::<BroadcastTo>(*d).is_none());
+                [Some(c.logits), Some(c.target), d].into_iter().flatten().collect()
+            }
+            _ => list.reads(step),
+        };
+        anchors.iter().for_each(|v| anchored[v.index()] = true);
+    }
+    for v in list.graph.values() {
+        let node = list.graph.node(v);
+        if list.elementwise(v) {
+            node.inputs.iter().for_each(|x| readers[x.index()].push(v));
+        } else if list.stored_as(v) != v {
+            node.inputs.iter().for_each(|x| anchored[x.index()] = true);
+        }
+    }
+    let mut length = vec![0usize; n];
+    let mut random = vec![false; n];
+    let made: Vec<Value> = list.steps.iter().filter(|s| s.kernel == Kernel::Map).flat_map(|s| s.chain.clone()).collect();
+    for v in made {
+        let inputs = list.graph.node(v).inputs.clone();
+        let kept = |x: &Value| {
+            let leaf = list.graph.operation::<Input>(list.stored_as(*x)).is_some();
+            leaf || list.constant(*x) || anchored[x.index()] || list.inline[x.index()]
+        };
+        length[v.index()] = 1 + inputs.iter().filter(|x| list.inline[x.index()]).map(|x| length[x.index()]).sum::<usize>();
+        random[v.index()] = list.random(v) || inputs.iter().any(|x| list.inline[x.index()] && random[x.index()]);
+        // A random number knows its place only among the elements of its own shape.
+        let moved = |r: &Value| random[v.index()] && list.sizes(*r) != list.sizes(v);
+        let fits = !anchored[v.index()] && inputs.iter().all(kept) && length[v.index()] <= LONGEST;
+        if fits && !readers[v.index()].iter().any(moved) {
+            list.inline[v.index()] = true;
+        }
+    }
+    let inline = &list.inline;
+    list.steps.retain(|s| s.kernel != Kernel::Map || !s.chain.iter().all(|v| inline[v.index()]));
+}
+
+/// Is the sum one over rows that are kept whole?
+fn sums_rows(list: &List, x: Value, y: Value) -> bool {
+    let axes = list.sum_axes(x, y);
+    axes.outer == 1 && axes.inner > 1 && list.sizes(x).last() == Some(&axes.inner)
+}

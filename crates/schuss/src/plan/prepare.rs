@@ -1,0 +1,65 @@
+//! Rewrites a graph into the forms that kernels have, before the list of steps is made: sums over axes that are not
+//! neighbours one after another, and repetitions that no row and column strides describe as operations of their own.
+
+use super::list::{List, frame_of};
+use crate::error::Result;
+use crate::graph::ops::broadcast_to::BroadcastTo;
+use crate::graph::ops::sum_to::SumTo;
+use crate::graph::{Graph, Value};
+use crate::shape::{Dim, Shape};
+
+/// The rewritten graph, and where each value of the old one is in it.
+pub fn prepare(old: &Graph, batch: usize) -> Result<(Graph, Vec<Value>)> {
+    let mut g = Graph::new();
+    let mut map: Vec<Value> = Vec::with_capacity(old.nodes().len());
+    for v in old.values() {
+        let node = old.node(v);
+        let mut inputs: Vec<Value> = node.inputs.iter().map(|x| map[x.index()]).collect();
+        if let Some(sum) = old.operation::<SumTo>(v) {
+            inputs[0] = sum_apart(&mut g, inputs[0], &sum.target, batch)?;
+            map.push(if *g.shape(inputs[0]) == sum.target { inputs[0] } else { g.apply_shared(&node.op, &inputs)? });
+            continue;
+        }
+        if node.op.element().is_some() {
+            let within = node.shape.sizes(batch);
+            for x in &mut inputs {
+                if List::strides(&g.shape(*x).sizes(batch), &within, frame_of(&within)).is_none() {
+                    *x = g.apply(BroadcastTo { target: node.shape.clone() }, &[*x])?;
+                }
+            }
+        }
+        map.push(g.apply_shared(&node.op, &inputs)?);
+    }
+    Ok((g, map))
+}
+
+/// Sums over all groups of neighbouring axes but one, the last ones first; of a whole matrix over its rows first.
+fn sum_apart(g: &mut Graph, mut x: Value, target: &Shape, batch: usize) -> Result<Value> {
+    let rank = g.shape(x).rank();
+    let kept = |g: &Graph, x: Value, i: usize| {
+        let from = g.shape(x).dims()[i];
+        let to = (i + target.rank()).checked_sub(rank).map_or(Dim::Fixed(1), |j| target.dims()[j]);
+        from == to || from == Dim::Fixed(1)
+    };
+    loop {
+        let summed: Vec<usize> = (0..rank).filter(|&i| !kept(g, x, i)).collect();
+        let Some(&last) = summed.last() else { return Ok(x) };
+        let start = (0..=last).rev().find(|i| *i == 0 || !summed.contains(&(i - 1))).expect("0 is one");
+        let matrix = rank >= 2 && start == 0 && last == rank - 1;
+        let group = match (summed.len() == last + 1 - start, matrix) {
+            // One group is left: the operation itself sums it.
+            (true, false) => return Ok(x),
+            // Everything goes: the rows first, which threads can share.
+            (true, true) => 0..rank - 1,
+            (false, _) => start..last + 1,
+        };
+        let mut dims = g.shape(x).dims().to_vec();
+        group.for_each(|i| dims[i] = Dim::Fixed(1));
+        let before = g.shape(x).sizes(batch);
+        let shape = Shape::new(dims);
+        if shape.sizes(batch) == before {
+            return Ok(x);
+        }
+        x = g.sum_to(x, &shape)?;
+    }
+}

@@ -1,0 +1,266 @@
+//! Every optimizer of the table: against the trajectories that Keras itself walks in float64
+//! (`testdata/optimizers`, made by `xtask/oracle/optimizers.py`), in f32 on every instruction set, and what must hold
+//! for any entry.
+
+use schuss::optimizers::{Optimizer, Rule, registry};
+use schuss::registry::{Allowed, Argument, Entry, Settings};
+use schuss_kernels::Isa;
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+/// Some steps of a rule, as its library walks them: `gradients` and `theta` are \[step\]\[tensor\]\[element\], `theta`
+/// is after the step.
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    rule: String,
+    settings: BTreeMap<String, Argument>,
+    start: Vec<Vec<f64>>,
+    gradients: Vec<Vec<Vec<f64>>>,
+    theta: Vec<Vec<Vec<f64>>>,
+}
+
+impl Case {
+    fn all() -> Vec<Case> {
+        #[derive(Deserialize)]
+        struct File {
+            cases: Vec<Case>,
+        }
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/optimizers");
+        let files = folder.read_dir().expect("testdata/optimizers").map(|f| f.expect("a folder's entry").path());
+        let read = |path| std::fs::read_to_string(path).expect("a readable file");
+        files.flat_map(|path| serde_json::from_str::<File>(&read(path)).expect("a file of cases").cases).collect()
+    }
+
+    fn optimizer(&self) -> Optimizer {
+        let given: Vec<_> = self.settings.clone().into_iter().collect();
+        registry().make(&self.rule, &given).unwrap_or_else(|e| panic!("{} {}: {e}", self.rule, self.name))
+    }
+
+    /// Each step's gradient, all tensors in a row.
+    fn gradients(&self) -> Vec<Vec<f64>> {
+        self.gradients.iter().map(|step| step.concat()).collect()
+    }
+}
+
+/// The numbers of an optimizer after a step.
+struct After<T> {
+    theta: Vec<T>,
+    states: Vec<Vec<T>>,
+}
+
+/// The numbers that the arithmetic is given, step by step.
+fn numbers(rule: &dyn Rule, learning_rate: f64) -> impl FnMut() -> Vec<f64> {
+    let (mut t, mut memory, mut out) = (0, rule.memory(), vec![f64::NAN; rule.sweep().at()]);
+    move || {
+        t += 1;
+        rule.numbers(t, learning_rate, &mut memory, &mut out);
+        out.clone()
+    }
+}
+
+/// The steps of the reference.
+fn walk(optimizer: &Optimizer, start: &[f64], gradients: &[Vec<f64>]) -> Vec<After<f64>> {
+    let (rule, sweep) = (&*optimizer.rule, optimizer.rule.sweep());
+    let mut next = numbers(rule, optimizer.learning_rate);
+    let mut theta = start.to_vec();
+    let mut states: Vec<_> = rule.slots().iter().map(|slot| vec![slot.initial; start.len()]).collect();
+    let step = |g: &Vec<f64>| {
+        sweep.reference(&next(), &mut theta, g, &mut states);
+        After { theta: theta.clone(), states: states.clone() }
+    };
+    gradients.iter().map(step).collect()
+}
+
+/// The steps of an instruction set.
+fn walk_f32(isa: Isa, optimizer: &Optimizer, start: &[f64], gradients: &[Vec<f64>]) -> Vec<After<f32>> {
+    let narrow = |numbers: &[f64]| numbers.iter().map(|&x| x as f32).collect::<Vec<_>>();
+    let (rule, sweep) = (&*optimizer.rule, optimizer.rule.sweep());
+    let mut next = numbers(rule, optimizer.learning_rate);
+    let mut theta = narrow(start);
+    let mut states: Vec<_> = rule.slots().iter().map(|slot| vec![slot.initial as f32; start.len()]).collect();
+    let step = |g: &Vec<f64>| {
+        let mut borrowed: Vec<_> = states.iter_mut().map(Vec::as_mut_slice).collect();
+        let finite = sweep.run(isa, &narrow(&next()), &mut theta, &narrow(g), &mut borrowed);
+        assert!(finite, "a number is not finite");
+        After { theta: theta.clone(), states: states.clone() }
+    };
+    gradients.iter().map(step).collect()
+}
+
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|x| x.to_bits()).collect()
+}
+
+fn table() -> Vec<(Entry<Optimizer>, Optimizer)> {
+    let table = registry();
+    table.entries().iter().map(|e| (e.clone(), table.make(e.name, &[]).expect("defaults go together"))).collect()
+}
+
+#[test]
+fn every_case_is_walked_as_its_library_walks_it() {
+    let (table, registry) = (table(), registry());
+    for case in Case::all() {
+        let given: Vec<_> = case.settings.clone().into_iter().collect();
+        let entries: Vec<_> = table.iter().filter(|(_, made)| made.rule.name() == case.rule).collect();
+        assert!(!entries.is_empty(), "no entry is the rule {}", case.rule);
+        // Presets too: with all settings given, they are the rule.
+        for (entry, _) in entries {
+            let optimizer = registry.make(entry.name, &given).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+            let steps = walk(&optimizer, &case.start.concat(), &case.gradients());
+            assert_eq!(steps.len(), case.theta.len(), "{} {}: steps", case.rule, case.name);
+            for (t, (after, theta)) in steps.iter().zip(&case.theta).enumerate() {
+                for (i, (&got, want)) in after.theta.iter().zip(theta.concat()).enumerate() {
+                    // The same arithmetic in the same precision; they differ by rounding, seen up to 2e-15.
+                    let near = got == want || (got - want).abs() <= 1e-12 * want.abs();
+                    assert!(near, "{} {}, step {}, element {i}: {got} is not {want}", entry.name, case.name, t + 1);
+                }
+            }
+        }
+    }
+}
+
+/// 35 elements: registers of 8 and 16 with a rest, and every element of a case at five places.
+#[test]
+fn f32_stays_near_the_reference_and_is_the_same_everywhere() {
+    const COPIES: usize = 5;
+    // Squares of what is smaller or greater leave the range of f32.
+    let within = |&g: &f64| if g == 0.0 { g } else { g.signum() * g.abs().clamp(1e-12, 1e12) };
+    for case in Case::all() {
+        let (optimizer, start) = (case.optimizer(), case.start.concat().repeat(COPIES));
+        let copies = |g: &Vec<f64>| g.iter().map(within).collect::<Vec<_>>().repeat(COPIES);
+        let gradients: Vec<_> = case.gradients().iter().map(copies).collect();
+        let reference = walk(&optimizer, &start, &gradients);
+        let portable = walk_f32(Isa::Portable, &optimizer, &start, &gradients);
+        let place = |t: usize, what: &str| format!("{} {}, step {}, {what}", case.rule, case.name, t + 1);
+        for (t, (got, want)) in portable.iter().zip(&reference).enumerate() {
+            for (i, (&x, &y)) in got.theta.iter().zip(&want.theta).enumerate() {
+                let near = (f64::from(x) - y).abs() <= 1e-5 * y.abs();
+                assert!(near, "{}: {x} is not {y}", place(t, &format!("element {i}")));
+            }
+            for (k, slot) in optimizer.rule.slots().iter().enumerate() {
+                for (i, (&x, &y)) in got.states[k].iter().zip(&want.states[k]).enumerate() {
+                    // A state that crosses zero keeps the error of what it was: measured by its greatest so far.
+                    let greatest = reference[..=t].iter().map(|after| after.states[k][i].abs()).fold(0.0, f64::max);
+                    let near = (f64::from(x) - y).abs() <= 1e-6 * greatest;
+                    assert!(near, "{}: {x} is not {y}", place(t, &format!("{} of element {i}", slot.name)));
+                }
+            }
+            let arrays = std::iter::once(&got.theta).chain(&got.states);
+            let same = |array: &Vec<f32>| bits(array) == bits(&array[..array.len() / COPIES]).repeat(COPIES);
+            assert!(arrays.into_iter().all(same), "{}", place(t, "an element's bits depend on its place"));
+        }
+        for isa in Isa::all_available() {
+            let steps = walk_f32(isa, &optimizer, &start, &gradients);
+            for (t, (got, want)) in steps.iter().zip(&portable).enumerate() {
+                let same = bits(&got.theta) == bits(&want.theta)
+                    && got.states.iter().zip(&want.states).all(|(x, y)| bits(x) == bits(y));
+                assert!(same, "{}", place(t, &format!("{} has other bits than portable", isa.name())));
+            }
+        }
+    }
+    let skipped: Vec<_> = Isa::ALL.iter().filter(|isa| !isa.available()).map(|isa| isa.name()).collect();
+    if !skipped.is_empty() {
+        eprintln!("skipped, as this machine cannot run them: {}", skipped.join(", "));
+    }
+}
+
+/// At a probe setting every number that is not 0 by default is another, so that each hyper-parameter shows; what is
+/// off by default stays off, so that it is the entry's own arithmetic.
+#[test]
+fn every_entry_has_a_case_at_its_defaults_and_one_at_a_probe_setting() {
+    let is_probe = |defaults: &Settings, case: &Case| {
+        defaults.iter().all(|(name, default)| match (default, &case.settings[name]) {
+            (Argument::Float(x), Argument::Float(y)) => (*x == 0.0) == (*y == 0.0) && (*x == 0.0 || x != y),
+            (x, y) => x == y,
+        })
+    };
+    let is_default = |defaults: &Settings, case: &Case| defaults.iter().all(|(name, x)| *x == case.settings[name]);
+    let cases = Case::all();
+    for (entry, made) in table() {
+        let has = |fits: &dyn Fn(&Settings, &Case) -> bool| {
+            cases.iter().any(|case| case.rule == made.rule.name() && fits(&made.settings, case))
+        };
+        assert!(has(&is_default), "{}: no case at the defaults {:?}", entry.name, made.settings);
+        assert!(has(&is_probe), "{}: no case at a probe setting", entry.name);
+    }
+}
+
+#[test]
+fn every_form_names_what_it_keeps_and_gives_all_numbers() {
+    let made = table().into_iter().map(|(_, made)| made).chain(Case::all().into_iter().map(|case| case.optimizer()));
+    for Optimizer { name, settings, learning_rate, rule, .. } in made {
+        let (slots, sweep) = (rule.slots(), rule.sweep());
+        assert_eq!(slots.len(), sweep.slots(), "{name} {settings:?}: slots");
+        let names: HashSet<_> = slots.iter().map(|slot| slot.name).collect();
+        assert_eq!(names.len(), slots.len(), "{name}: two slots of one name");
+        let plain =
+            |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || "_0123456789".contains(c));
+        assert!(names.iter().all(plain), "{name}: a slot's name is in lower case: {names:?}");
+        assert!(slots.iter().all(|slot| slot.initial.is_finite()), "{name}: initial values");
+        assert_eq!(settings.f64("learning_rate"), learning_rate, "{name}");
+        let mut next = numbers(&*rule, learning_rate);
+        for t in [1, 2, 3] {
+            assert!(next().iter().all(|x| x.is_finite()), "{name} {settings:?}: a number of step {t}");
+        }
+        // After a day of steps too.
+        let (mut memory, mut out) = (rule.memory(), vec![f64::NAN; sweep.at()]);
+        rule.numbers(10_000_000_000, learning_rate, &mut memory, &mut out);
+        assert!(out.iter().all(|x| x.is_finite()), "{name} {settings:?}: a number of a late step");
+    }
+}
+
+#[test]
+fn every_entry_is_documented() {
+    for (entry, made) in table() {
+        let page = entry.page;
+        for text in [page.summary, page.equation, page.source, page.differs] {
+            assert!(text.len() > 10 && text.trim() == text, "{}: {text:?}", entry.name);
+        }
+        assert!(!page.summary.contains('\n'), "{}: the summary is one line", entry.name);
+        assert!(entry.settings.iter().all(|s| s.doc.len() > 5 && !s.doc.contains('\n')), "{}: settings", entry.name);
+        assert_eq!(made.name, entry.name);
+        registry().find(made.rule.name()).expect("a rule has an entry of its own");
+    }
+}
+
+#[test]
+fn settings_out_of_range_are_refused() {
+    use Argument::{Bool, Float, Text};
+    let refused = |name: &str| match name {
+        "learning_rate" | "initial_accumulator_value" => vec![Float(-1e-3), Float(f64::INFINITY), Float(f64::NAN)],
+        "momentum" | "rho" | "beta_1" | "beta_2" => vec![Float(1.0), Float(-0.1), Float(f64::NAN), Bool(true)],
+        "epsilon" => vec![Float(0.0), Float(-1e-7), Float(f64::NAN), Text("small".into())],
+        "nesterov" | "centered" | "amsgrad" => vec![Float(1.0), Text("yes".into())],
+        _ => panic!("say here what `{name}` must not be"),
+    };
+    for (entry, _) in table() {
+        for setting in entry.settings {
+            assert_ne!(setting.allowed, Allowed::Number, "{}: `{}` has a range", entry.name, setting.name);
+            for value in refused(setting.name) {
+                let error = registry().make(entry.name, &[(setting.name.into(), value.clone())]).unwrap_err();
+                assert_eq!(error.code(), "value-not-allowed", "{} {} {value}", entry.name, setting.name);
+                let message = error.message();
+                assert!(message.contains(entry.name) && message.contains(setting.name), "{message}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nesterov_needs_momentum() {
+    let zero = ("momentum".to_string(), Argument::Float(0.0));
+    let nesterov = ("nesterov".to_string(), Argument::Bool(true));
+    for (name, given) in [("sgd", vec![nesterov]), ("nag", vec![zero])] {
+        let error = registry().make(name, &given).unwrap_err();
+        assert_eq!(error.code(), "nesterov-without-momentum");
+        assert!(error.message().starts_with(&format!("optimizer {name}: ")), "{error}");
+    }
+}
+
+#[test]
+fn only_gradient_descent_takes_all_samples_at_once() {
+    let full: Vec<_> = table().into_iter().filter(|(_, made)| made.full_batch).map(|(entry, _)| entry.name).collect();
+    assert_eq!(full, ["gradient_descent"]);
+}

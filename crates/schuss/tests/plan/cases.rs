@@ -1,0 +1,261 @@
+//! Models, losses and metrics that plans are held to the reference on: written from operations, so that what is tested
+//! is the plan and not a layer.
+
+use schuss::Result;
+use schuss::build::Build;
+use schuss::graph::{Graph, Value};
+use schuss::initializers::{AnyInitializer, Initializer};
+use schuss::layers::Layer;
+use schuss::losses::{AnyLoss, Loss};
+use schuss::metrics::{AnyMetric, Metric};
+use schuss::model::Sequential;
+use schuss::random::Stream;
+use schuss::registry::Settings;
+use schuss::shape::Shape;
+use schuss::target::{Target, TargetKind};
+use std::sync::Arc;
+
+/// A model with what it is trained for.
+pub struct Case {
+    pub name: &'static str,
+    pub model: Sequential,
+    pub loss: AnyLoss,
+    pub metrics: Vec<AnyMetric>,
+    pub target: TargetKind,
+    pub weighted: bool,
+    /// The batch size whose listing is kept, or 0.
+    pub listed: usize,
+}
+
+#[derive(Debug)]
+struct Uniform;
+impl Initializer for Uniform {
+    fn kind(&self) -> &'static str {
+        "uniform"
+    }
+    fn settings(&self) -> Settings {
+        Settings::default()
+    }
+    fn fill(&self, _: &[usize], stream: Stream, out: &mut [f32]) {
+        out.iter_mut().enumerate().for_each(|(i, x)| *x = stream.uniform(i as u64) as f32 - 0.5);
+    }
+}
+fn uniform() -> AnyInitializer {
+    Arc::new(Uniform)
+}
+
+type Write = fn(&mut Build, Value) -> Result<Value>;
+
+/// A layer that is a function.
+#[derive(Debug)]
+struct Raw(Write);
+impl Layer for Raw {
+    fn kind(&self) -> &'static str {
+        "raw"
+    }
+    fn settings(&self) -> Settings {
+        Settings::default()
+    }
+    fn build(&self, build: &mut Build, x: Value) -> Result<Value> {
+        (self.0)(build, x)
+    }
+}
+
+type PerSample = fn(&mut Graph, Value, Target) -> Result<Value>;
+
+/// A loss or a metric that is a function.
+#[derive(Debug)]
+struct RawLoss(PerSample);
+impl Loss for RawLoss {
+    fn kind(&self) -> &'static str {
+        "raw"
+    }
+    fn settings(&self) -> Settings {
+        Settings::default()
+    }
+    fn build(&self, graph: &mut Graph, prediction: Value, target: Target) -> Result<Value> {
+        (self.0)(graph, prediction, target)
+    }
+}
+impl Metric for RawLoss {
+    fn kind(&self) -> &'static str {
+        "raw"
+    }
+    fn settings(&self) -> Settings {
+        Settings::default()
+    }
+    fn greater_is_better(&self) -> bool {
+        true
+    }
+    fn build(&self, graph: &mut Graph, prediction: Value, target: Target) -> Result<Value> {
+        (self.0)(graph, prediction, target)
+    }
+}
+
+fn affine(b: &mut Build, x: Value, units: usize) -> Result<Value> {
+    let inputs = b.graph.shape(x).last().expect("a fixed axis");
+    let kernel = b.parameter("kernel", &[inputs, units], &uniform())?;
+    let bias = b.parameter("bias", &[units], &uniform())?;
+    let z = b.graph.matmul(x, kernel)?;
+    b.graph.add(z, bias)
+}
+
+fn hidden<const UNITS: usize>(b: &mut Build, x: Value) -> Result<Value> {
+    let z = affine(b, x, UNITS)?;
+    b.graph.relu(z)
+}
+fn last<const UNITS: usize>(b: &mut Build, x: Value) -> Result<Value> {
+    affine(b, x, UNITS)
+}
+fn smooth<const UNITS: usize>(b: &mut Build, x: Value) -> Result<Value> {
+    let z = affine(b, x, UNITS)?;
+    let s = b.graph.sigmoid(z)?;
+    b.graph.tanh(s)
+}
+fn with_l2<const UNITS: usize>(b: &mut Build, x: Value) -> Result<Value> {
+    let y = affine(b, x, UNITS)?;
+    let inputs = b.graph.shape(x).last().expect("a fixed axis");
+    let kernel = b.parameter("kernel", &[inputs, UNITS], &uniform())?;
+    let square = b.graph.square(kernel)?;
+    let sum = b.graph.sum(square)?;
+    let penalty = b.graph.scale(sum, 0.05)?;
+    b.penalty(penalty);
+    Ok(y)
+}
+fn dropout(b: &mut Build, x: Value) -> Result<Value> {
+    if !b.training {
+        return Ok(x);
+    }
+    let shape = b.graph.shape(x).clone();
+    let stream = b.stream("mask");
+    let u = b.graph.random_uniform(&stream, &shape)?;
+    let rate = b.graph.constant(0.3)?;
+    let keep = b.graph.greater_equal(u, rate)?;
+    let scale = b.graph.scale(keep, 1.0 / 0.7)?;
+    b.graph.multiply(x, scale)
+}
+fn softmax(b: &mut Build, x: Value) -> Result<Value> {
+    b.graph.softmax(x)
+}
+/// Axes that no row and column strides describe, sums over axes that are not neighbours, a value read twice.
+fn odd_axes(b: &mut Build, x: Value) -> Result<Value> {
+    let gain = b.parameter("gain", &[3, 1], &uniform())?;
+    let shift = b.parameter("shift", &[1, 2, 1, 4], &uniform())?;
+    let g = &mut b.graph;
+    let x = g.reshape(x, &Shape::batch(&[2, 3, 4]))?;
+    let y = g.multiply(x, gain)?;
+    let y = g.add(y, shift)?;
+    let e = g.exp(y)?;
+    let greatest = g.max_last(y)?;
+    let y = g.subtract(e, greatest)?;
+    let positive = g.greater(x, gain)?;
+    let y = g.select(positive, y, x)?;
+    let rows = g.sum_to(y, &Shape::batch(&[1, 3, 1]))?;
+    let y = g.add(y, rows)?;
+    g.reshape(y, &Shape::batch(&[24]))
+}
+
+fn sparse(g: &mut Graph, z: Value, y: Target) -> Result<Value> {
+    let classes = g.shape(z).last().expect("a fixed axis");
+    let y = g.one_hot(y.value, classes)?;
+    g.softmax_cross_entropy(z, y)
+}
+fn dense_cross_entropy(g: &mut Graph, z: Value, y: Target) -> Result<Value> {
+    g.softmax_cross_entropy(z, y.value)
+}
+fn top<const K: usize>(g: &mut Graph, z: Value, y: Target) -> Result<Value> {
+    g.in_top_k(z, y.value, K)
+}
+fn squares(g: &mut Graph, p: Value, y: Target) -> Result<Value> {
+    let e = g.subtract(p, y.value)?;
+    let e = g.square(e)?;
+    let mean = g.mean_last(e)?;
+    g.drop_last(mean)
+}
+fn binary(g: &mut Graph, z: Value, y: Target) -> Result<Value> {
+    let e = g.sigmoid_cross_entropy(z, y.value)?;
+    let mean = g.mean_last(e)?;
+    g.drop_last(mean)
+}
+/// ln cosh, times how far the row is from its mean, so that everything depends on everything.
+fn custom(g: &mut Graph, p: Value, y: Target) -> Result<Value> {
+    let e = g.subtract(p, y.value)?;
+    let (up, down) = (g.exp(e)?, g.negative(e)?);
+    let down = g.exp(down)?;
+    let sum = g.add(up, down)?;
+    let half = g.scale(sum, 0.5)?;
+    let log = g.log(half)?;
+    let mean = g.mean_last(log)?;
+    let off = g.subtract(log, mean)?;
+    let off = g.absolute(off)?;
+    let worst = g.max_last(off)?;
+    let total = g.add(worst, mean)?;
+    g.drop_last(total)
+}
+
+fn model(input: &[usize], layers: &[(&str, Write)]) -> Sequential {
+    let mut m = Sequential::new(input);
+    layers.iter().for_each(|(name, f)| m.push(Some(name), Arc::new(Raw(*f))));
+    m
+}
+
+pub fn cases() -> Vec<Case> {
+    let case = |name, model, loss: PerSample, metrics: &[PerSample], target, weighted, listed| Case {
+        name,
+        model,
+        loss: Arc::new(RawLoss(loss)),
+        metrics: metrics.iter().map(|f| Arc::new(RawLoss(*f)) as AnyMetric).collect(),
+        target,
+        weighted,
+        listed,
+    };
+    let (class, numbers) = (TargetKind::Class, TargetKind::Numbers);
+    let mlp = || model(&[37], &[("a", hidden::<70>), ("b", hidden::<130>), ("c", last::<10>)]);
+    let wide = || model(&[64], &[("a", hidden::<96>), ("b", hidden::<64>), ("c", last::<10>)]);
+    vec![
+        case("mlp", mlp(), sparse, &[top::<1>], class(10), false, 128),
+        case("mlp_remainder", wide(), sparse, &[top::<1>, top::<3>], class(10), false, 97),
+        case("linear_weighted", model(&[5], &[("a", last::<3>)]), sparse, &[top::<2>], class(3), true, 0),
+        case("dense_targets", model(&[7], &[("a", last::<4>)]), dense_cross_entropy, &[squares], numbers(4), false, 0),
+        case(
+            "smooth",
+            model(&[11], &[("a", smooth::<17>), ("b", smooth::<31>), ("c", last::<2>)]),
+            squares,
+            &[squares],
+            numbers(2),
+            true,
+            0,
+        ),
+        case("one_unit", model(&[1], &[("a", smooth::<1>), ("b", last::<1>)]), binary, &[], numbers(1), false, 0),
+        case(
+            "shared_layer",
+            model(&[33], &[("a", hidden::<33>), ("a", hidden::<33>), ("b", last::<5>)]),
+            sparse,
+            &[top::<1>],
+            class(5),
+            false,
+            64,
+        ),
+        case(
+            "dropout",
+            model(&[17], &[("a", hidden::<48>), ("drop", dropout), ("b", last::<3>)]),
+            sparse,
+            &[top::<1>],
+            class(3),
+            false,
+            64,
+        ),
+        case(
+            "penalty",
+            model(&[13], &[("a", with_l2::<40>), ("b", with_l2::<3>)]),
+            sparse,
+            &[top::<1>],
+            class(3),
+            false,
+            32,
+        ),
+        case("softmax_squares", model(&[6], &[("a", last::<5>), ("s", softmax)]), squares, &[], numbers(5), false, 0),
+        case("custom_loss", model(&[9], &[("a", hidden::<33>), ("b", last::<6>)]), custom, &[squares], numbers(6), true, 32),
+        case("odd_axes", model(&[24], &[("odd", odd_axes), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
+    ]
+}
