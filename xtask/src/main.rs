@@ -1,1 +1,50 @@
-fn main() {}
+//! What developers of schuss run: `cargo xtask check | oracle | new | kills | accuracy`.
+#![forbid(unsafe_code)]
+
+mod accuracy;
+mod check;
+mod command;
+mod kills;
+mod new;
+mod oracle;
+mod schuss;
+
+use std::process::ExitCode;
+
+/// What a task returns; the error is a line for the one who ran it.
+type Result<T = ()> = std::result::Result<T, String>;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  check                 format, clippy, tests, documentation: what must pass before a commit
+  oracle [PART]…        make the reference numbers in testdata/ anew, from Keras, in an environment of their own
+  new KIND NAME         a new file and its line in the table; KIND is one of
+                        optimizer, layer, loss, metric, activation, initializer, regularizer, operation
+  kills [OPTIONS]       kill runs at random times, resume them, compare bytes; writes benchmarks/kills.json
+        --count 200 --seconds 10 --threads 1 --jobs 1 --data mnist --snapshot 0.5 --seed 1
+  accuracy [OPTIONS]    test accuracy over seeds, beside Keras' own; writes benchmarks/accuracy.json
+        --data all --seeds 0 (0: as many as each data set asks for) --threads 2
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let done = match args.split_first() {
+        Some((task, rest)) => match task.as_str() {
+            "check" => check::check(rest),
+            "oracle" => oracle::oracle(rest),
+            "new" => new::new(rest),
+            "kills" => kills::kills(rest),
+            "accuracy" => accuracy::accuracy(rest),
+            _ => Err(format!("no task `{task}`\n\n{USAGE}")),
+        },
+        None => Err(USAGE.into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}

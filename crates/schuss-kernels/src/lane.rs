@@ -9,7 +9,8 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 #[cfg(target_arch = "x86_64")]
 mod x86;
 #[cfg(target_arch = "x86_64")]
-pub use x86::{Avx2, Avx512};
+// Not public: only functions that enable the instruction set may use them.
+pub(crate) use x86::{Avx2, Avx512};
 
 /// One number, or a register of them.
 pub trait Lane:
@@ -249,14 +250,15 @@ impl Register for Wide {
     }
 }
 
-/// Asks for the cache line at `at`, which need not be readable.
+/// Asks for the cache line at `at`, which need not be readable, to come to the second level: in the first, rows of a
+/// power of two numbers crowd each other out (measured: 113 against 104 GFLOP/s with an update after each tile).
 #[inline(always)]
 pub fn prefetch(at: *const f32) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE is part of every x86-64; a prefetch of an address that cannot be read does nothing.
     unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T1>(at.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = at;

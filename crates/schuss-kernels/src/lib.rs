@@ -5,6 +5,7 @@
 //! All `unsafe` of schuss lives here; what the crate above can reach is safe, because a [`program::Program`]
 //! checks every region it will touch before it runs for the first time.
 
+pub mod allocations;
 pub mod isa;
 pub mod lane;
 pub mod math;

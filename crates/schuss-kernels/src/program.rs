@@ -46,6 +46,8 @@ pub struct Finish {
     pub update: Option<Update>,
     /// Columns of the whole array, for random elements.
     pub width: usize,
+    /// Numbers of a sample in the whole array, 0 where it does not grow with the batch; for random elements.
+    pub sample: usize,
 }
 
 /// A sweep over an array and what is kept beside its elements.
@@ -399,6 +401,7 @@ impl Run<'_> {
             stride: tile.stride,
             first: (tile.row * finish.width + tile.col) as u64,
             width: finish.width as u64,
+            sample: finish.sample as u64,
         };
         // SAFETY: operands cover the tile's places (checked), registers were sized for the tape.
         unsafe { tape::run(self.isa, &finish.tape, block, &operands, self.moment, registers) }

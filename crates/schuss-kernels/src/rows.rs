@@ -1,7 +1,7 @@
 //! What looks at a whole row of numbers at a time: softmax, cross-entropy, ranks, maxima, sums.
 //!
-//! Rows are taken sixteen numbers at a time; sums keep sixteen partial sums that are added in order at the end, so a
-//! result depends on the row alone.
+//! Rows are taken sixteen numbers at a time; sums keep sixteen partial sums that are added in a fixed order at the end,
+//! so a result depends on the row alone.
 
 use crate::{Isa, math, tape::Operand};
 
@@ -174,7 +174,20 @@ fn rank_below(z: &[f32], label: Option<usize>, k: usize) -> f32 {
 
 #[inline(always)]
 fn lanes_sum(sums: [f32; LANES]) -> f32 {
-    sums.iter().fold(0.0, |a, b| a + b)
+    halve(sums, |a, b| a + b)
+}
+
+/// Halves against halves until one is left: few steps that wait for each other.
+#[inline(always)]
+fn halve(mut x: [f32; LANES], f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut n = LANES / 2;
+    while n > 0 {
+        for i in 0..n {
+            x[i] = f(x[i], x[i + n]);
+        }
+        n /= 2;
+    }
+    x[0]
 }
 
 /// Puts exp(z − max) into `e` (padded with zeros to sixteen) and gives max and the sum.
@@ -192,7 +205,7 @@ unsafe fn exponentials(z: *const f32, cols: usize, e: *mut f32) -> (f32, f32) {
             }
             j += LANES;
         }
-        let max = greatest.iter().fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a });
+        let max = halve(greatest, |a, b| if b > a { b } else { a });
         let mut sums = [0.0; LANES];
         let mut j = 0;
         while j < cols {

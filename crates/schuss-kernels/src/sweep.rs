@@ -20,7 +20,7 @@ impl<L: Lane, const N: usize> Lanes<L> for [L; N] {
     const COUNT: usize = N;
     #[inline(always)]
     fn gather(mut f: impl FnMut(usize) -> L) -> Self {
-        // Not `from_fn`: its layers are not always inlined into a function that enables more instructions.
+        // Not `from_fn`: what it is made of is not always inlined into a function that enables more instructions.
         let mut out = [L::splat(0.0); N];
         for (i, x) in out.iter_mut().enumerate() {
             *x = f(i);

@@ -117,7 +117,7 @@ pub struct Moment {
     pub seed: u64,
     /// Updates made so far.
     pub update: u64,
-    /// The place of the first row in the logical batch.
+    /// The place of the first sample in the logical batch.
     pub position: u64,
 }
 
@@ -132,10 +132,12 @@ pub struct Block {
     pub cols: usize,
     /// From one row to the next; `rows · stride` is at most [`BLOCK`].
     pub stride: usize,
-    /// The place of the first number in the whole array, row-major, and the array's row length: for random elements.
+    /// The place of the first number in the whole array, row-major: for random elements, as the next two.
     pub first: u64,
-    /// See `first`.
+    /// Numbers in a row of the whole array.
     pub width: u64,
+    /// Numbers of a sample in the whole array; 0 where it does not grow with the batch.
+    pub sample: u64,
 }
 
 /// Runs a program over a block. `scratch` holds one [`BLOCK`] for each instruction. Gives where the result stands; it
@@ -209,7 +211,7 @@ unsafe fn interpret(t: &[Instruction], block: Block, operands: &[Operand], momen
                     Element::Binary(f) => binary(f, find(a), find(b), out, block.cols),
                     Element::Select => select(find(a), find(b), find(c), out, block.cols),
                     Element::Random(stream) => {
-                        let first = moment.position * block.width + block.first + row as u64 * block.width;
+                        let first = moment.position * block.sample + block.first + row as u64 * block.width;
                         random(moment, random_stream(stream, moment.update), first, out, block.cols);
                     }
                 }

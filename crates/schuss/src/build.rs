@@ -61,7 +61,10 @@ impl Build {
     pub fn parameter(&mut self, name: &str, shape: &[usize], initializer: &AnyInitializer) -> Result<Value> {
         let name = format!("{}/{name}", self.layer);
         if shape.contains(&0) {
-            return Err(Error::shape("empty-parameter", format!("parameter {name} of shape {shape:?} has no elements")));
+            return Err(Error::shape(
+                "empty-parameter",
+                format!("parameter {name} of shape {shape:?} has no elements"),
+            ));
         }
         match self.parameters.iter().find(|p| p.name == name) {
             Some(p) if p.shape == shape => {}
@@ -70,7 +73,11 @@ impl Build {
                 return Err(Error::shape("shared-parameter-shape", message));
             }
             None => {
-                self.parameters.push(Parameter { name: name.clone(), shape: shape.into(), initializer: initializer.clone() });
+                self.parameters.push(Parameter {
+                    name: name.clone(),
+                    shape: shape.into(),
+                    initializer: initializer.clone(),
+                });
             }
         }
         Ok(self.graph.input(Source::Parameter, &name, Shape::fixed(shape)))

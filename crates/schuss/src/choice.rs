@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::registry::{Argument, Registry, Settings};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -77,14 +77,15 @@ fn made<T>(table: &Registry<T>, words: &str) -> Result<(String, T)> {
         Error::value("words-not-understood", format!("{} `{words}`: {why}; {form}", table.kind()))
     };
     let inside = inside.ok_or_else(|| wrong("the last character is not `)`"))?;
-    let given: Vec<(String, Argument)> = match (parsed::<Vec<Argument>>('[', inside, ']'), parsed::<BTreeMap<_, _>>('{', inside, '}')) {
-        (Some(values), _) if values.len() > entry.settings.len() => {
-            return Err(wrong(&format!("more values than its {} settings", entry.settings.len())));
-        }
-        (Some(values), _) => entry.settings.iter().map(|s| s.name.to_owned()).zip(values).collect(),
-        (None, Some(pairs)) => pairs.into_iter().collect(),
-        (None, None) => return Err(wrong("the settings are not TOML")),
-    };
+    let given: Vec<(String, Argument)> =
+        match (parsed::<Vec<Argument>>('[', inside, ']'), parsed::<BTreeMap<_, _>>('{', inside, '}')) {
+            (Some(values), _) if values.len() > entry.settings.len() => {
+                return Err(wrong(&format!("more values than its {} settings", entry.settings.len())));
+            }
+            (Some(values), _) => entry.settings.iter().map(|s| s.name.to_owned()).zip(values).collect(),
+            (None, Some(pairs)) => pairs.into_iter().collect(),
+            (None, None) => return Err(wrong("the settings are not TOML")),
+        };
     let what = format!("{} {}", table.kind(), entry.name);
     let settings = Settings::resolve(&what, entry.settings, &given)?;
     let thing = (entry.make)(&settings).map_err(|e| e.at(what))?;
@@ -92,7 +93,7 @@ fn made<T>(table: &Registry<T>, words: &str) -> Result<(String, T)> {
 }
 
 /// The TOML value `inside` the brackets, if it is one of that type.
-fn parsed<'de, T: Deserialize<'de>>(open: char, inside: &str, close: char) -> Option<T> {
+fn parsed<T: DeserializeOwned>(open: char, inside: &str, close: char) -> Option<T> {
     let text = format!("{open}{inside}{close}");
     T::deserialize(toml::de::ValueDeserializer::parse(&text).ok()?).ok()
 }

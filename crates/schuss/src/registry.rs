@@ -94,6 +94,8 @@ pub enum Allowed {
     Ints(i64, i64),
     /// Any words, several.
     Texts,
+    /// A whole number of at least 1, or one of these words.
+    CountOr(&'static [&'static str]),
 }
 
 impl fmt::Display for Allowed {
@@ -111,6 +113,7 @@ impl fmt::Display for Allowed {
             Allowed::Ints(lo, i64::MAX) => write!(f, "a list of whole numbers of at least {lo}"),
             Allowed::Ints(lo, hi) => write!(f, "a list of whole numbers from {lo} to {hi}"),
             Allowed::Texts => f.write_str("a list of names"),
+            Allowed::CountOr(words) => write!(f, "a whole number of at least 1, or {}", words.join(", or ")),
         }
     }
 }
@@ -131,7 +134,8 @@ impl Allowed {
             (Allowed::Positive, Argument::Float(x)) => x.is_finite() && *x > 0.0,
             (Allowed::NotNegative, Argument::Float(x)) => x.is_finite() && *x >= 0.0,
             (Allowed::Fraction, Argument::Float(x)) => (0.0..1.0).contains(x),
-            (Allowed::OneOf(words), Argument::Text(s)) => words.contains(&s.as_str()),
+            (Allowed::OneOf(words) | Allowed::CountOr(words), Argument::Text(s)) => words.contains(&s.as_str()),
+            (Allowed::CountOr(_), Argument::Int(i)) => *i >= 1,
             (Allowed::Texts, Argument::List(l)) => l.iter().all(|a| matches!(a, Argument::Text(_))),
             (Allowed::Ints(lo, hi), Argument::List(l)) => {
                 l.iter().all(|a| matches!(a, Argument::Int(i) if (lo..=hi).contains(i)))
@@ -169,7 +173,10 @@ impl Settings {
         for (name, _) in given {
             if !list.iter().any(|s| s.name == name) {
                 let names: Vec<_> = list.iter().map(|s| s.name).collect();
-                return Err(Error::name("unknown-setting", format!("{what}: no setting `{name}`{}", suggest(name, &names))));
+                return Err(Error::name(
+                    "unknown-setting",
+                    format!("{what}: no setting `{name}`{}", suggest(name, &names)),
+                ));
             }
         }
         let resolve = |s: &'static Setting| match given.iter().rfind(|(name, _)| name == s.name) {
@@ -327,10 +334,16 @@ impl<T> Registry<T> {
     }
 }
 
-/// `; did you mean …?` if a name is near, and what there is.
+/// `; did you mean …?` if a name is near, and what there is; of long lists (a table's columns) the first names only.
 pub fn suggest(name: &str, names: &[&str]) -> String {
-    let near = names.iter().map(|n| (distance(name, n), n)).min();
-    let all = if names.is_empty() { "there are none".into() } else { format!("there are {}", names.join(", ")) };
+    const LOOKED_AT: usize = 1000;
+    const SHOWN: usize = 40;
+    let near = names.iter().take(LOOKED_AT).map(|n| (distance(name, n), n)).min();
+    let all = match names.get(..SHOWN) {
+        _ if names.is_empty() => "there are none".into(),
+        Some(first) if names.len() > SHOWN => format!("there are {} … ({} in all)", first.join(", "), names.len()),
+        _ => format!("there are {}", names.join(", ")),
+    };
     match near {
         Some((d, n)) if d <= 1 + name.chars().count() / 3 => format!("; did you mean `{n}`? ({all})"),
         _ => format!("; {all}"),
@@ -367,6 +380,10 @@ mod tests {
         assert!(suggest("adma", &["sgd", "adam"]).contains("did you mean `adam`"));
         assert!(!suggest("xyzzy", &["sgd", "adam"]).contains("did you mean"));
         assert_eq!(distance("nadma", "nadam"), 1);
+        let many: Vec<String> = (0..41).map(|i| format!("column{i}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(suggest("x", &many).ends_with("column39 … (41 in all)"));
+        assert!(suggest("x", &many[..40]).ends_with("column39"));
     }
 
     #[test]
@@ -375,8 +392,10 @@ mod tests {
             Setting { name: "rate", default: Default::Float(0.1), allowed: Allowed::Positive, doc: "" },
             Setting { name: "units", default: Default::Required, allowed: Allowed::Int(1, i64::MAX), doc: "" },
         ];
-        let given = |pairs: &[(&str, Argument)]| pairs.iter().map(|(n, v)| (n.to_string(), v.clone())).collect::<Vec<_>>();
-        let s = Settings::resolve("x", LIST, &given(&[("units", Argument::Int(3)), ("rate", Argument::Int(2))])).unwrap();
+        let given =
+            |pairs: &[(&str, Argument)]| pairs.iter().map(|(n, v)| (n.to_string(), v.clone())).collect::<Vec<_>>();
+        let s =
+            Settings::resolve("x", LIST, &given(&[("units", Argument::Int(3)), ("rate", Argument::Int(2))])).unwrap();
         assert_eq!((s.f64("rate"), s.usize("units")), (2.0, 3));
         let code = |g: &[(&str, Argument)]| Settings::resolve("x", LIST, &given(g)).unwrap_err().code();
         assert_eq!(code(&[]), "value-missing");

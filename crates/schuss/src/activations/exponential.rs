@@ -11,7 +11,7 @@ pub const ENTRY: Entry<AnyActivation> = Entry {
     page: Page {
         summary: "makes x positive",
         equation: "y = eˣ",
-        source: "",
+        source: "Keras 3, keras.activations.exponential",
         differs: "As in Keras. In f32 it is infinite above 88.7.",
     },
     settings: &[],

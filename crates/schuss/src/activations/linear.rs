@@ -11,7 +11,7 @@ pub const ENTRY: Entry<AnyActivation> = Entry {
     page: Page {
         summary: "leaves x as it is",
         equation: "y = x",
-        source: "",
+        source: "Keras 3, keras.activations.linear",
         differs: "Keras' name; PyTorch's Identity.",
     },
     settings: &[],
@@ -26,7 +26,7 @@ impl Activation for Linear {
     fn kind(&self) -> &'static str {
         ENTRY.name
     }
-    fn build(&self, g: &mut Graph, x: Value) -> Result<Value> {
+    fn build(&self, _: &mut Graph, x: Value) -> Result<Value> {
         Ok(x)
     }
 }

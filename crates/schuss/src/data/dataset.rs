@@ -82,12 +82,7 @@ impl Dataset {
         Self::labelled(shape, Features::U8(pixels.into()), labels.into(), classes)
     }
     /// Samples of `shape`, each with `width` numbers to hit.
-    pub fn numbers(
-        x: impl Into<Vec<f32>>,
-        shape: &[usize],
-        y: impl Into<Vec<f32>>,
-        width: usize,
-    ) -> Result<Self> {
+    pub fn numbers(x: impl Into<Vec<f32>>, shape: &[usize], y: impl Into<Vec<f32>>, width: usize) -> Result<Self> {
         Self::new(shape, Features::F32(x.into()), Targets::Numbers { width, values: y.into() }, Vec::new())
     }
     /// Samples without targets, for prediction.
@@ -167,8 +162,9 @@ impl Dataset {
             Error::shape("empty-sample", format!("a sample of shape {shape:?} has no elements, or too many to count"))
         })?;
         let numbers = self.features.len();
-        if numbers % sample != 0 {
-            let message = format!("{numbers} features are no whole number of samples of shape {shape:?} ({sample} each)");
+        if !numbers.is_multiple_of(sample) {
+            let message =
+                format!("{numbers} features are no whole number of samples of shape {shape:?} ({sample} each)");
             return Err(Error::shape("counts-differ", message));
         }
         let n = numbers / sample;
@@ -199,8 +195,10 @@ impl Dataset {
                 match labels.iter().position(|&c| c as usize >= classes) {
                     Some(i) => {
                         let found = labels[i];
-                        let message = format!("sample {i}: label {found} is out of range; {classes} classes are 0 to {}",
-                            classes as i64 - 1);
+                        let message = format!(
+                            "sample {i}: label {found} is out of range; {classes} classes are 0 to {}",
+                            classes as i64 - 1
+                        );
                         Err(Error::value("label-out-of-range", message))
                     }
                     None => Ok(()),

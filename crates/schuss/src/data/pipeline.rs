@@ -50,7 +50,10 @@ impl Pipeline {
             let factor = (n / squares[c]).sqrt() as f32;
             if lowest < highest && factor.is_finite() { factor } else { 1.0 }
         };
-        Pipeline::Standardize { mean: mean.iter().map(|&m| m as f32).collect(), factor: (0..columns).map(factor).collect() }
+        Pipeline::Standardize {
+            mean: mean.iter().map(|&m| m as f32).collect(),
+            factor: (0..columns).map(factor).collect(),
+        }
     }
     /// Does it fit samples of this shape, and is every number of it finite?
     pub fn check(&self, shape: &[usize]) -> Result<()> {
@@ -60,7 +63,8 @@ impl Pipeline {
                 let n: usize = shape.iter().product();
                 if mean.len() != n || factor.len() != n {
                     let (m, f) = (mean.len(), factor.len());
-                    let message = format!("the input pipeline has {m} means and {f} factors; a sample {shape:?} has {n}");
+                    let message =
+                        format!("the input pipeline has {m} means and {f} factors; a sample {shape:?} has {n}");
                     return Err(Error::shape("pipeline-shape", message));
                 }
                 mean.iter().chain(factor).all(|x| x.is_finite())

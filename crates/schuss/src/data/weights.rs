@@ -56,7 +56,10 @@ impl ClassWeights {
                 for (name, weight) in named {
                     let class = train.classes.iter().position(|c| c == name).ok_or_else(|| {
                         let names: Vec<&str> = train.classes.iter().map(String::as_str).collect();
-                        Error::name("unknown-class", format!("class weights: no class `{name}`{}", suggest(name, &names)))
+                        Error::name(
+                            "unknown-class",
+                            format!("class weights: no class `{name}`{}", suggest(name, &names)),
+                        )
                     })?;
                     if !weight.is_finite() || *weight < 0.0 {
                         let message = format!("class weights: `{name}` is {weight}; a weight is finite and at least 0");
@@ -101,7 +104,7 @@ mod tests {
 
     #[test]
     fn balanced_counts_every_class_that_occurs_the_same() {
-        // scikit-learn 1.8: compute_class_weight("balanced", classes=[0, 2], y=[0, 0, 0, 2, 2, 0]) → [0.75, 1.5].
+        // Two classes occur: 6 / (2 · 4) and 6 / (2 · 2).
         assert_eq!(ClassWeights::Balanced.of(&data()).unwrap(), [0.75, 1.0, 1.5]);
         let weighted = data().with_weights([2.0, 1.0, 1.0, 1.0, 4.0, 1.0]).unwrap();
         let weighted = weighted.with_class_weights(&ClassWeights::Balanced).unwrap();
@@ -112,7 +115,8 @@ mod tests {
     fn named_weights_are_read_and_checked() {
         let weights: ClassWeights = "2=5, 0 = 0.5".parse().unwrap();
         assert_eq!(weights.of(&data()).unwrap(), [0.5, 1.0, 5.0]);
-        let code = |text: &str| text.parse::<ClassWeights>().and_then(|w| data().with_class_weights(&w)).unwrap_err().code();
+        let code =
+            |text: &str| text.parse::<ClassWeights>().and_then(|w| data().with_class_weights(&w)).unwrap_err().code();
         for text in ["", "balance", "0", "0=", "0=1,", "0=x", "0=-1", "0=inf", "0=nan"] {
             assert_eq!(code(text), "class-weights", "{text}");
         }

@@ -157,6 +157,9 @@ mod tests {
         assert_eq!(g.node(d[0]).inputs[0], before);
         assert!(backpropagate(&mut g, loss, &[]).unwrap().is_empty());
         assert_eq!(g.nodes().len(), nodes + 3);
+        // With respect to what lies between, nothing before it: one more product, and no derivative of `tanh`.
+        backpropagate(&mut g, loss, &[before]).unwrap();
+        assert_eq!(g.nodes().len(), nodes + 4, "{}", g.listing());
     }
 
     #[test]

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 pub const ENTRY: Entry<AnyInitializer> = Entry {
     name: "constant",
-    page: Page { summary: "the same number everywhere", equation: "w = c", source: "", differs: "As in Keras." },
-    settings: &[Setting {
-        name: "value",
-        default: Default::Float(0.0),
-        allowed: Allowed::Number,
-        doc: "the number c",
-    }],
+    page: Page {
+        summary: "the same number everywhere",
+        equation: "w = c",
+        source: "Keras 3, keras.initializers.Constant",
+        differs: "As in Keras.",
+    },
+    settings: &[Setting { name: "value", default: Default::Float(0.0), allowed: Allowed::Number, doc: "the number c" }],
     make: |s| Ok(Arc::new(Constant { value: s.f64("value") })),
 };
 

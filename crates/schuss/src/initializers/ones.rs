@@ -7,7 +7,12 @@ use std::sync::Arc;
 
 pub const ENTRY: Entry<AnyInitializer> = Entry {
     name: "ones",
-    page: Page { summary: "1 everywhere", equation: "w = 1", source: "", differs: "As in Keras." },
+    page: Page {
+        summary: "1 everywhere",
+        equation: "w = 1",
+        source: "Keras 3, keras.initializers.Ones",
+        differs: "As in Keras.",
+    },
     settings: &[],
     make: |_| Ok(Arc::new(Ones)),
 };

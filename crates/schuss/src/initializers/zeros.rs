@@ -7,7 +7,12 @@ use std::sync::Arc;
 
 pub const ENTRY: Entry<AnyInitializer> = Entry {
     name: "zeros",
-    page: Page { summary: "0 everywhere", equation: "w = 0", source: "", differs: "As in Keras." },
+    page: Page {
+        summary: "0 everywhere",
+        equation: "w = 0",
+        source: "Keras 3, keras.initializers.Zeros",
+        differs: "As in Keras.",
+    },
     settings: &[],
     make: |_| Ok(Arc::new(Zeros)),
 };

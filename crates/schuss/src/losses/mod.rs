@@ -1,22 +1,156 @@
-//! Losses: from a prediction and a target to one number per sample, as operations.
+//! Losses: from a prediction and a target to one number per sample, as operations. One file each.
+//!
+//! A loss of your own is a type with a `build`, and gets its derivative from the operations it is made of:
+//!
+//! ```
+//! use schuss::graph::{Graph, Value};
+//! use schuss::losses::Loss;
+//! use schuss::target::Target;
+//!
+//! /// The mean over outputs of ln cosh(p − y), as |e| + softplus(−2 |e|) − ln 2, which does not overflow.
+//! #[derive(Debug)]
+//! struct LogCosh;
+//!
+//! impl Loss for LogCosh {
+//!     fn kind(&self) -> &'static str {
+//!         "log_cosh"
+//!     }
+//!     fn build(&self, g: &mut Graph, prediction: Value, target: Target) -> schuss::Result<Value> {
+//!         let y = target.numbers(g, prediction)?;
+//!         let error = g.subtract(prediction, y)?;
+//!         let size = g.absolute(error)?;
+//!         let down = g.scale(size, -2.0)?;
+//!         let (bend, ln_2) = (g.softplus(down)?, g.constant(std::f64::consts::LN_2)?);
+//!         let sum = g.add(size, bend)?;
+//!         let each = g.subtract(sum, ln_2)?;
+//!         let mean = g.mean_last(each)?;
+//!         g.drop_last(mean)
+//!     }
+//! }
+//! ```
 
-use crate::error::Result;
-use crate::graph::{Graph, Value};
-use crate::registry::Settings;
-use crate::target::Target;
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Operation, Value};
+use crate::registry::{Allowed, Default, Registry, Setting, Settings};
+use crate::target::{Target, TargetKind};
 use std::fmt::Debug;
 use std::sync::Arc;
+
+mod binary_crossentropy;
+mod categorical_crossentropy;
+mod hinge;
+mod huber;
+mod mean_absolute_error;
+mod mean_squared_error;
+mod sparse_categorical_crossentropy;
+mod squared_hinge;
+
+pub use binary_crossentropy::BinaryCrossentropy;
+pub use categorical_crossentropy::CategoricalCrossentropy;
+pub use hinge::Hinge;
+pub use huber::Huber;
+pub use mean_absolute_error::MeanAbsoluteError;
+pub use mean_squared_error::MeanSquaredError;
+pub use sparse_categorical_crossentropy::SparseCategoricalCrossentropy;
+pub use squared_hinge::SquaredHinge;
+
+/// The table of losses. Adding one: a file, its two lines above, and its line here.
+pub fn registry() -> Registry<AnyLoss> {
+    let entries = [
+        binary_crossentropy::ENTRY,
+        categorical_crossentropy::ENTRY,
+        hinge::ENTRY,
+        huber::ENTRY,
+        mean_absolute_error::ENTRY,
+        mean_squared_error::ENTRY,
+        sparse_categorical_crossentropy::ENTRY,
+        squared_hinge::ENTRY,
+    ];
+    Registry::new("loss", entries).with_aliases(&[
+        ("bce", "binary_crossentropy"),
+        ("mae", "mean_absolute_error"),
+        ("mse", "mean_squared_error"),
+    ])
+}
 
 /// A loss.
 pub trait Loss: Debug + Send + Sync {
     /// The name in the table.
     fn kind(&self) -> &'static str;
     /// The configuration, such that the table's `make` builds the same loss from it.
-    fn settings(&self) -> Settings;
+    fn settings(&self) -> Settings {
+        Settings::default()
+    }
     /// The loss of each sample, `[batch]`, from a prediction `[batch, …]`. Where the prediction is a softmax or a
     /// sigmoid and the loss is its cross-entropy, the loss is built on what they were given, which is stable.
     fn build(&self, graph: &mut Graph, prediction: Value, target: Target) -> Result<Value>;
+    /// The last layer of a model that is made for this loss: how many units, and which activation.
+    fn output(&self, target: TargetKind) -> (usize, &'static str) {
+        match target {
+            TargetKind::Class(n) => (n, "softmax"),
+            TargetKind::Numbers(n) => (n, "linear"),
+        }
+    }
+    /// Is a column of targets read as numbers to come near to, rather than as names of classes?
+    fn is_regression(&self) -> bool {
+        false
+    }
 }
 
 /// A shared loss.
 pub type AnyLoss = Arc<dyn Loss>;
+
+/// How near to 0 and 1 a probability counts that is no softmax or sigmoid in the graph (Keras' epsilon).
+const EDGE: f64 = 1e-7;
+
+const FROM_LOGITS: Setting = Setting {
+    name: "from_logits",
+    default: Default::Bool(false),
+    allowed: Allowed::Bool,
+    doc: "is the prediction what a softmax or sigmoid would be given? Only for models that do not end in one",
+};
+
+const LABEL_SMOOTHING: Setting = Setting {
+    name: "label_smoothing",
+    default: Default::Float(0.0),
+    allowed: Allowed::Fraction,
+    doc: "s: how much of the target is spread over all classes alike",
+};
+
+/// The mean over outputs, `[batch]`, of `[batch, outputs]`.
+fn mean(g: &mut Graph, x: Value) -> Result<Value> {
+    let column = g.mean_last(x)?;
+    g.drop_last(column)
+}
+
+/// Prediction less target, `[batch, outputs]`.
+fn error(g: &mut Graph, prediction: Value, target: Target) -> Result<Value> {
+    let y = target.numbers(g, prediction)?;
+    g.subtract(prediction, y)
+}
+
+/// What the operation `O` at the end of the model was given, or the prediction itself if it is said to be that; nothing
+/// if the prediction is a probability from elsewhere.
+fn logits<O: Operation>(g: &Graph, prediction: Value, from_logits: bool) -> Result<Option<Value>> {
+    match g.operation::<O>(prediction) {
+        Some(end) if from_logits => {
+            let message = format!("`from_logits` is true, but the model ends in {}; leave one of them out", end.name());
+            Err(Error::value("not-logits", message))
+        }
+        Some(_) => Ok(Some(g.node(prediction).inputs[0])),
+        None => Ok(from_logits.then_some(prediction)),
+    }
+}
+
+/// y (1 − s) + s · share.
+fn smoothed(g: &mut Graph, y: Value, s: f64, share: f64) -> Result<Value> {
+    let (kept, spread) = (g.scale(y, 1.0 - s)?, g.constant(s * share)?);
+    g.add(kept, spread)
+}
+
+/// A probability, at least [`EDGE`] from 0 and 1.
+fn clipped(g: &mut Graph, p: Value) -> Result<Value> {
+    let (low, high) = (g.constant(EDGE)?, g.constant(1.0 - EDGE)?);
+    let p = g.maximum(p, low)?;
+    g.minimum(p, high)
+}

@@ -244,7 +244,8 @@ impl Lowering<'_> {
         let own = step.makes();
         let frame = self.list.frame(step);
         let within = self.list.sizes(step.last().expect("a step computes something"));
-        let mut f = Builder::new(self, &own, frame, within);
+        let sample = self.sample(step.last().expect("a step computes something"));
+        let mut f = Builder::new(self, &own, frame, within, sample);
         f.known.extend(step.base.map(|v| (v, Argument::Block)));
         for &v in &step.chain {
             let argument = f.compute(v);
@@ -285,7 +286,7 @@ impl Lowering<'_> {
         let list = self.list;
         let finish = if list.inline[x.index()] {
             let within = list.sizes(x);
-            let mut f = Builder::new(self, &[], frame_of_sum(&within, inner), within);
+            let mut f = Builder::new(self, &[], frame_of_sum(&within, inner), within, self.sample(x));
             let argument = f.argument(x);
             let result = f.result(argument);
             f.last(result);
@@ -297,6 +298,12 @@ impl Lowering<'_> {
         };
         self.finishes.push(finish);
         self.finishes.len() - 1
+    }
+
+    /// Numbers of a sample of a value; 0 if it does not grow with the batch.
+    fn sample(&self, v: Value) -> usize {
+        let shape = self.list.graph.shape(v);
+        if shape.has_batch() { shape.sample().iter().product() } else { 0 }
     }
 
     /// What a step is called in listings.
@@ -359,8 +366,14 @@ struct Builder<'a, 'b> {
 }
 
 impl<'a, 'b> Builder<'a, 'b> {
-    fn new(lowering: &'a Lowering<'b>, own: &'a [Value], frame: (usize, usize), within: Vec<usize>) -> Self {
-        let finish = Finish { width: frame.1, ..Finish::default() };
+    fn new(
+        lowering: &'a Lowering<'b>,
+        own: &'a [Value],
+        frame: (usize, usize),
+        within: Vec<usize>,
+        sample: usize,
+    ) -> Self {
+        let finish = Finish { width: frame.1, sample, ..Finish::default() };
         Builder { lowering, own, frame, within, known: HashMap::new(), finish }
     }
     fn push(&mut self, element: Element, arguments: [Argument; 3]) -> Argument {

@@ -16,6 +16,7 @@ use crate::registry::suggest;
 use schuss_kernels::program::{Column, Feed, Source as Numbers, Transform};
 use schuss_kernels::tape::Moment;
 use schuss_kernels::{Buffer, Pool};
+use std::ops::Range;
 
 /// Samples that a step computes at once at most. A greater logical batch runs as parts of this many, whose gradients
 /// are added up in order, so that memory stays bounded.
@@ -90,6 +91,8 @@ impl Machine {
         let memory = optimizer.as_ref().map_or(Vec::new(), |o| o.rule.memory());
         let numbers = vec![0.0; optimizer.as_ref().map_or(0, |o| o.rule.sweep().at())];
         let pool = Pool::new(options.threads);
+        // Once it has done something, its threads have started, and allocate nothing any more.
+        pool.run(&|_| ());
         Ok(Machine {
             options,
             pool,
@@ -111,7 +114,7 @@ impl Machine {
     /// not finite. An error is about the batch, or about memory for a plan.
     pub fn update(&mut self, batch: &Batch, learning_rate: f64, sums: &mut Sums) -> Result<()> {
         let n = batch.indices.len();
-        let (t, first) = (self.updates + 1, sums.finite);
+        let t = self.updates + 1;
         let optimizer = self.optimizer.as_ref().expect("a machine that updates has an optimizer");
         optimizer.rule.numbers(t, learning_rate, &mut self.memory, &mut self.numbers);
         if n <= MICRO_BATCH {
@@ -127,8 +130,17 @@ impl Machine {
             self.run(Entry::Apply, &Batch { indices: &[], ..*batch }, 0, n, sums)?;
         }
         self.updates = t;
-        sums.finite &= first && sums.loss.is_finite();
         Ok(())
+    }
+    /// One more update from the batch that the last [`Machine::update`] was given, which is still in place: the samples
+    /// are not gathered again. For measuring a step alone. `n` is the batch's size.
+    pub fn update_again(&mut self, n: usize, learning_rate: f64, sums: &mut Sums) {
+        let t = self.updates + 1;
+        let optimizer = self.optimizer.as_ref().expect("a machine that updates has an optimizer");
+        optimizer.rule.numbers(t, learning_rate, &mut self.memory, &mut self.numbers);
+        let place = self.plans.iter().position(|p| p.entry == Entry::Update && p.batch == n).expect("an update came first");
+        self.step(place, &Feed::default(), 0, n, sums);
+        self.updates = t;
     }
     /// Loss and metrics of a batch, without random layers and without an update, added to `sums`.
     pub fn evaluate(&mut self, batch: &Batch, sums: &mut Sums) -> Result<()> {
@@ -273,16 +285,31 @@ impl Machine {
 
     /// Runs one program over the samples, which are `position` and after of a logical batch of `logical`.
     fn run(&mut self, entry: Entry, batch: &Batch, position: usize, logical: usize, sums: &mut Sums) -> Result<usize> {
-        let n = batch.indices.len();
-        let place = self.plan(entry, n)?;
-        let Plan { lowered, arena, .. } = &mut self.plans[place];
+        let place = self.plan(entry, batch.indices.len())?;
+        let mut columns = [None; 3];
+        let leaves = self.plans[place].lowered.leaves.iter().filter(|l| l.1 == Source::Data);
+        for ((name, _, at), slot) in leaves.zip(&mut columns) {
+            *slot = Some(column(batch, name, *at)?);
+        }
+        let none = Column { source: Numbers::F32(&[]), width: 0, transform: Transform::Scale(1.0), to: 0 };
+        let count = columns.iter().flatten().count();
+        let columns = columns.map(|c| c.unwrap_or(none));
+        let feed = Feed { columns: &columns[..count], indices: batch.indices };
+        self.step(place, &feed, position, logical, sums);
+        if entry != Entry::Predict && !batch.indices.is_empty() {
+            sums.weight += match &batch.data.weights {
+                Some(w) => batch.indices.iter().map(|&i| f64::from(w[i as usize])).sum(),
+                None => batch.indices.len() as f64,
+            };
+        }
+        Ok(place)
+    }
+
+    /// Runs a plan on what `feed` brings and adds up what it measures.
+    fn step(&mut self, place: usize, feed: &Feed, position: usize, logical: usize, sums: &mut Sums) {
+        let Plan { entry, batch: n, lowered, arena } = &mut self.plans[place];
         for (slot, x) in arena[lowered.numbers..].iter_mut().zip(&self.numbers) {
             *slot = *x as f32;
-        }
-        let mut columns = [None; 3];
-        for ((name, source, at), slot) in lowered.leaves.iter().filter(|l| l.1 == Source::Data).zip(&mut columns) {
-            debug_assert_eq!(*source, Source::Data);
-            *slot = Some(column(batch, name, *at)?);
         }
         for (name, _, at) in lowered.leaves.iter().filter(|l| l.1 == Source::Setting) {
             arena[*at] = match name.as_str() {
@@ -291,28 +318,20 @@ impl Machine {
                 other => unreachable!("no setting {other}"),
             };
         }
-        let none = Column { source: Numbers::F32(&[]), width: 0, transform: Transform::Scale(1.0), to: 0 };
-        let count = columns.iter().flatten().count();
-        let columns = columns.map(|c| c.unwrap_or(none));
-        let feed = Feed { columns: &columns[..count], indices: batch.indices };
         let moment = Moment { seed: self.options.seed, update: self.updates, position: position as u64 };
-        sums.finite &= lowered.program.run(&self.pool, arena, self.variables.buffers(), &feed, &moment);
+        sums.finite &= lowered.program.run(&self.pool, arena, self.variables.buffers(), feed, &moment);
         if matches!(entry, Entry::Update | Entry::Accumulate | Entry::Evaluate) {
-            let total = |r: &std::ops::Range<usize>| arena[r.clone()].iter().map(|&x| f64::from(x)).sum::<f64>();
+            let total = |r: &Range<usize>| arena[r.clone()].iter().map(|&x| f64::from(x)).sum::<f64>();
             sums.loss += total(&lowered.roots[0]);
             for (sum, root) in sums.metrics.iter_mut().zip(&lowered.roots[1..]) {
                 *sum += total(root);
             }
             if let Some(root) = lowered.roots.get(1 + sums.metrics.len()) {
-                sums.penalty += total(root) * n as f64;
+                sums.penalty += total(root) * *n as f64;
             }
-            sums.samples += n;
-            sums.weight += match &batch.data.weights {
-                Some(w) => batch.indices.iter().map(|&i| f64::from(w[i as usize])).sum(),
-                None => n as f64,
-            };
+            sums.samples += *n;
+            sums.finite &= sums.loss.is_finite();
         }
-        Ok(place)
     }
 
     /// The stream of random numbers of a run, for whoever shuffles its data.

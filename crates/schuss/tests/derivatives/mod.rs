@@ -1,4 +1,6 @@
 //! Derivatives against central differences, in f64.
+// Not every test that includes this needs all of it.
+#![allow(dead_code)]
 
 use schuss::graph::ops::Example;
 use schuss::graph::ops::input::{Input, Source};
@@ -30,22 +32,37 @@ pub fn check(example: &Example, seed: u64) -> Result<(), String> {
     let mut point = example.draw(seed);
     point.push(random(&shape.sizes(1), seed, "c"));
     let variables: Vec<usize> = (0..leaves.len()).filter(|i| example.differentiable.get(*i) != Some(&false)).collect();
+    check_at(&mut g, 1, loss, &leaves, &point, &variables, seed)
+}
+
+/// Is the derivative of `loss` right, and the derivative of the derivative, where the leaves have the values of `point`
+/// and the batch has so many samples, with respect to those leaves that are `variables`?
+pub fn check_at(
+    g: &mut Graph,
+    batch: usize,
+    loss: Value,
+    leaves: &[Value],
+    point: &[Tensor],
+    variables: &[usize],
+    seed: u64,
+) -> Result<(), String> {
+    let mut leaves = leaves.to_vec();
     let wrt: Vec<Value> = variables.iter().map(|i| leaves[*i]).collect();
-    let gradient = backpropagate(&mut g, loss, &wrt).unwrap();
+    let gradient = backpropagate(g, loss, &wrt).unwrap();
 
     let moved = |direction: &[Tensor], h: f64| {
-        let mut to = point.clone();
+        let mut to = point.to_vec();
         for (i, d) in variables.iter().zip(direction) {
             to[*i].data.iter_mut().zip(&d.data).for_each(|(x, d)| *x += h * d);
         }
         to
     };
     let zeros: Vec<Tensor> = variables.iter().map(|i| Tensor::full(&point[*i].sizes, 0.0)).collect();
-    for (k, found) in run(&g, &leaves, &point, &gradient).iter().enumerate() {
+    for (k, found) in run(g, batch, &leaves, point, &gradient).iter().enumerate() {
         let difference = |j: usize| {
             let mut direction = zeros.clone();
             direction[k].data[j] = 1.0;
-            let [above, below] = [H, -H].map(|h| run(&g, &leaves, &moved(&direction, h), &[loss])[0].data[0]);
+            let [above, below] = [H, -H].map(|h| run(g, batch, &leaves, &moved(&direction, h), &[loss])[0].data[0]);
             (above - below) / (2.0 * H)
         };
         let expected = Tensor::from_fn(&found.sizes, difference);
@@ -58,14 +75,14 @@ pub fn check(example: &Example, seed: u64) -> Result<(), String> {
     for (k, part) in gradient.iter().enumerate() {
         let shape = g.shape(*part).clone();
         let v = g.input(Source::Parameter, &format!("v{k}"), shape);
-        let product = sum_of_product(&mut g, *part, v);
+        let product = sum_of_product(g, *part, v);
         along = g.add(along, product).unwrap();
         leaves.push(v);
     }
-    let curvature = backpropagate(&mut g, along, &wrt).unwrap();
+    let curvature = backpropagate(g, along, &wrt).unwrap();
     let with_direction: Vec<Tensor> = point.iter().chain(&direction).cloned().collect();
-    let found = run(&g, &leaves, &with_direction, &curvature);
-    let [above, below] = [H, -H].map(|h| run(&g, &leaves, &moved(&direction, h), &gradient));
+    let found = run(g, batch, &leaves, &with_direction, &curvature);
+    let [above, below] = [H, -H].map(|h| run(g, batch, &leaves, &moved(&direction, h), &gradient));
     for (k, found) in found.iter().enumerate() {
         let expected = Tensor::from_fn(&found.sizes, |j| (above[k].data[j] - below[k].data[j]) / (2.0 * H));
         compare(&format!("second derivative with respect to leaf {}", variables[k]), found, &expected)?;
@@ -85,11 +102,11 @@ fn sum_of_product(g: &mut Graph, a: Value, b: Value) -> Value {
 }
 
 /// The values of `outputs` where the leaves have these values.
-fn run(g: &Graph, leaves: &[Value], at: &[Tensor], outputs: &[Value]) -> Vec<Tensor> {
-    let mut reference = Reference::new(g, 1);
+fn run(g: &Graph, batch: usize, leaves: &[Value], at: &[Tensor], outputs: &[Value]) -> Vec<Tensor> {
+    let mut reference = Reference::new(g, batch);
     for (leaf, x) in leaves.iter().zip(at) {
-        let name = &g.operation::<Input>(*leaf).expect("a leaf").name;
-        reference.set(Source::Parameter, name, x.clone());
+        let leaf = g.operation::<Input>(*leaf).expect("a leaf");
+        reference.set(leaf.source, &leaf.name, x.clone());
     }
     reference.run(outputs)
 }

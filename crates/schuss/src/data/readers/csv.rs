@@ -41,6 +41,8 @@ pub(super) const ENTRY: Entry<AnyReader> = Entry {
 const MOST_COLUMNS: usize = 100_000;
 /// More classes than this are refused, for the same reason.
 const MOST_CLASSES: usize = 65_536;
+/// Names of columns and classes have at most so many bytes, so that messages stay readable.
+const LONGEST_NAME: usize = 256;
 /// Text in a gzip file may be this long; as numbers it takes at most twice that.
 const GZIP_TEXT_LIMIT: u64 = file::GZIP_LIMIT / 2;
 
@@ -129,7 +131,10 @@ impl Csv {
             values.extend_from_slice(&row);
         }
         if values.is_empty() {
-            return Err(Error::format("csv-no-rows", format!("{}: no rows behind the header; there must be one", show(path))));
+            return Err(Error::format(
+                "csv-no-rows",
+                format!("{}: no rows behind the header; there must be one", show(path)),
+            ));
         }
         let (targets, classes) = target.finish();
         let shape = match wanted {
@@ -185,7 +190,8 @@ impl Csv {
                 return Err(Error::value("csv-column-twice", message));
             }
             if names[column].is_empty() {
-                let message = format!("column {} has no name; give it one, or leave it out with drop = [\"\"]", column + 1);
+                let message =
+                    format!("column {} has no name; give it one, or leave it out with drop = [\"\"]", column + 1);
                 return Err(Error::format("csv-unnamed-column", message));
             }
             roles[column] = role;
@@ -211,9 +217,16 @@ enum Role {
 /// The target column while it is read.
 enum Target {
     /// Names of classes with their places, in the order in which they came.
-    New { places: HashMap<String, u32>, labels: Vec<u32> },
+    New {
+        places: HashMap<String, u32>,
+        labels: Vec<u32>,
+    },
     /// Names of classes that a model knows.
-    Known { names: Vec<String>, places: HashMap<String, u32>, labels: Vec<u32> },
+    Known {
+        names: Vec<String>,
+        places: HashMap<String, u32>,
+        labels: Vec<u32>,
+    },
     Numbers(Vec<f32>),
     /// Not wanted; the classes that a model knows.
     None(Vec<String>),
@@ -239,7 +252,8 @@ impl Target {
                 if let Some(&place) = places.get(name) {
                     labels.push(place);
                 } else if next == MOST_CLASSES {
-                    let message = format!("more than {MOST_CLASSES} classes; for numbers take a loss for numbers, as mse");
+                    let message =
+                        format!("more than {MOST_CLASSES} classes; for numbers take a loss for numbers, as mse");
                     return Err(Error::value("too-many-classes", message));
                 } else {
                     places.insert(name.to_owned(), next as u32);
@@ -292,9 +306,12 @@ fn header(path: &Path, cells: &mut Cells<impl BufRead>) -> Result<Vec<String>> {
     while more {
         more = cells.cell(&mut cell).map_err(|f| fault(path, line, f))?;
         if names.len() == MOST_COLUMNS {
-            return Err(at(Error::format("csv-columns", format!("more than {MOST_COLUMNS} columns; no more are read"))));
+            return Err(at(Error::format(
+                "csv-columns",
+                format!("more than {MOST_COLUMNS} columns; no more are read"),
+            )));
         }
-        names.push(text(&cell).map_err(at)?.to_owned());
+        names.push(name(&cell).map_err(at)?.to_owned());
     }
     if names.is_empty() {
         return Err(Error::format("csv-no-rows", format!("{}: the file is empty; expected a table", show(path))));
@@ -323,8 +340,18 @@ fn text(cell: &[u8]) -> Result<&str> {
     std::str::from_utf8(cell).map(str::trim).map_err(not_text)
 }
 
-fn class(cell: &[u8]) -> Result<&str> {
+fn name(cell: &[u8]) -> Result<&str> {
     match text(cell)? {
+        name if name.len() > LONGEST_NAME => {
+            let message = format!("found {}; a name has at most {LONGEST_NAME} bytes", quote(cell));
+            Err(Error::format("csv-long-name", message))
+        }
+        name => Ok(name),
+    }
+}
+
+fn class(cell: &[u8]) -> Result<&str> {
+    match name(cell)? {
         "" => Err(Error::format("csv-empty-cell", "the cell is empty; expected the name of a class")),
         name => Ok(name),
     }
@@ -350,16 +377,23 @@ fn quote(cell: &[u8]) -> String {
 
 fn ragged(path: &Path, line: u64, found: &str, expected: usize) -> Error {
     let path = show(path);
-    Error::format("csv-ragged", format!("{path}: line {line}: found {found} cells; expected {expected}, as in the header"))
+    Error::format(
+        "csv-ragged",
+        format!("{path}: line {line}: found {found} cells; expected {expected}, as in the header"),
+    )
 }
 
 fn fault(path: &Path, line: u64, fault: Fault) -> Error {
     let (code, line, message) = match fault {
         Fault::Read(e) => return file::damaged(path, format!("line {line}"), &e),
-        Fault::Quote(line) => {
-            ("csv-quote", line, "a quote has no end, or no delimiter behind its end; quotes inside a cell are doubled".into())
+        Fault::Quote(line) => (
+            "csv-quote",
+            line,
+            "a quote has no end, or no delimiter behind its end; quotes inside a cell are doubled".into(),
+        ),
+        Fault::Long(line) => {
+            ("csv-long-cell", line, format!("a cell is longer than {LONGEST} bytes; is a quote not closed?"))
         }
-        Fault::Long(line) => ("csv-long-cell", line, format!("a cell is longer than {LONGEST} bytes; is a quote not closed?")),
     };
     Error::format(code, format!("{}: line {line}: {message}", show(path)))
 }

@@ -87,7 +87,12 @@ pub(super) fn start<const N: usize>(path: &Path) -> Option<[u8; N]> {
     let mut bytes = Vec::new();
     File::open(path).ok()?.take(64 << 10).read_to_end(&mut bytes).ok()?;
     let mut first = [0; N];
-    if is_gzip(&bytes) { gunzip(&bytes, N as u64).read_exact(&mut first) } else { bytes.as_slice().read_exact(&mut first) }.ok()?;
+    if is_gzip(&bytes) {
+        gunzip(&bytes, N as u64).read_exact(&mut first)
+    } else {
+        bytes.as_slice().read_exact(&mut first)
+    }
+    .ok()?;
     Some(first)
 }
 

@@ -36,7 +36,9 @@ impl Reader for Idx {
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         let named = name.contains("ubyte") || name.contains(".idx") || name.contains("-idx");
-        path.is_file() && (named || file::start(path).is_some_and(|[a, b, _, d]: [u8; 4]| a == 0 && b == 0 && (1..=4).contains(&d)))
+        path.is_file()
+            && (named
+                || file::start(path).is_some_and(|[a, b, _, d]: [u8; 4]| a == 0 && b == 0 && (1..=4).contains(&d)))
     }
 
     fn load(&self, path: &Path, _: Task) -> Result<Loaded> {
@@ -69,7 +71,8 @@ impl Reader for Idx {
             None => folder.pair(TRAIN)?,
             test => test,
         };
-        let (arrays, mut files) = read_all(&pair.ok_or_else(|| folder.missing("*test*images*, *t10k*images* or *train*images*"))?)?;
+        let (arrays, mut files) =
+            read_all(&pair.ok_or_else(|| folder.missing("*test*images*, *t10k*images* or *train*images*"))?)?;
         let map = LabelMap::new(&arrays[1], folder.names(&mut files)?.as_deref())?;
         let mut data = map.dataset(arrays)?;
         data.targets = schema.translate(data.targets, &data.classes).map_err(|e| e.at(show(path)))?;
@@ -152,7 +155,8 @@ impl Folder {
             [a, b, ..] => {
                 let name = |p: &Path| show(Path::new(p.file_name().unwrap_or_default()));
                 let (folder, n, a, b) = (show(&self.path), files.len(), name(a), name(b));
-                let message = format!("{folder}: {n} files could be the same part, as {a} and {b}; keep one of each in a folder");
+                let message =
+                    format!("{folder}: {n} files could be the same part, as {a} and {b}; keep one of each in a folder");
                 Err(Error::file("idx-several-files", message))
             }
         }
@@ -168,7 +172,8 @@ impl Folder {
         let Some(path) = paths.into_iter().find(|p| p.is_file()) else { return Ok(None) };
         let (bytes, record) = file::read(&path)?;
         files.push(record);
-        let bad = |what: &str| Error::format("class-names", format!("{}: {what}; expected one name a line", show(&path)));
+        let bad =
+            |what: &str| Error::format("class-names", format!("{}: {what}; expected one name a line", show(&path)));
         let text = std::str::from_utf8(&bytes).map_err(|_| bad("it is not UTF-8 text"))?;
         let mut names: Vec<String> = Vec::new();
         for name in text.lines().map(str::trim) {
@@ -198,7 +203,11 @@ impl LabelMap {
             let name = match names {
                 None => label.to_string(),
                 Some(names) => names.get(label).cloned().ok_or_else(|| {
-                    let message = format!("{}: found label {label}; {} classes are named, from label 0 on", labels.file, names.len());
+                    let message = format!(
+                        "{}: found label {label}; {} classes are named, from label 0 on",
+                        labels.file,
+                        names.len()
+                    );
                     Error::value("label-out-of-range", message)
                 })?,
             };
@@ -218,7 +227,12 @@ impl LabelMap {
         }
         let class = |(i, &label): (usize, &u8)| {
             self.class[usize::from(label)].ok_or_else(|| {
-                let message = format!("{}: offset {}: found label {label}, which {} does not have", labels.file, 8 + i, self.from);
+                let message = format!(
+                    "{}: offset {}: found label {label}, which {} does not have",
+                    labels.file,
+                    8 + i,
+                    self.from
+                );
                 Error::value("label-out-of-range", message)
             })
         };
@@ -228,6 +242,7 @@ impl LabelMap {
 }
 
 /// What is in a file.
+#[derive(Debug)]
 struct Array {
     file: String,
     dims: Vec<usize>,
@@ -311,7 +326,11 @@ fn array(path: &Path, mut input: impl Read, ranks: &RangeInclusive<usize>) -> Re
     let data = take(offset, announced)?;
     if data.len() < announced {
         let found = data.len();
-        return Err(format("idx-cut", offset, format!("found {found} bytes; the header announces {announced} ({dims:?})")));
+        return Err(format(
+            "idx-cut",
+            offset,
+            format!("found {found} bytes; the header announces {announced} ({dims:?})"),
+        ));
     }
     if !take(offset + announced, 1)?.is_empty() {
         let message = format!("found more bytes; the header announces no more than {announced} ({dims:?})");

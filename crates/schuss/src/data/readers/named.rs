@@ -59,7 +59,10 @@ impl Named {
         }
         let looked = places().map(|p| super::show(&p)).collect::<Vec<_>>().join(" or ");
         let looked = if looked.is_empty() { format!("a folder {own} (no folder to look in is known)") } else { looked };
-        let message = format!("{name} is not there: put {} into {looked}, or set SCHUSS_DATA_DIR to the folder that has {own}/", self.files);
+        let message = format!(
+            "{name} is not there: put {} into {looked}, or set SCHUSS_DATA_DIR to the folder that has {own}/",
+            self.files
+        );
         Err(Error::file("data-missing", message))
     }
 }

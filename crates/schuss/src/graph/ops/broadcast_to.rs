@@ -66,3 +66,29 @@ impl Graph {
         self.broadcast_to(number, shape)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::ops::input::Source;
+
+    #[test]
+    fn twice_is_once() {
+        let mut g = Graph::new();
+        let x = g.input(Source::Data, "x", Shape::fixed(&[3, 1]));
+        let wide = g.broadcast_to(x, &Shape::fixed(&[3, 5])).unwrap();
+        let deep = g.broadcast_to(wide, &Shape::fixed(&[2, 3, 5])).unwrap();
+        assert_eq!(g.node(deep).inputs, [x]);
+        // To what x would fit and the repeated x doesn't, it is refused.
+        assert_eq!(g.broadcast_to(wide, &Shape::fixed(&[3, 7])).unwrap_err().code(), "shapes-differ");
+    }
+
+    #[test]
+    fn an_axis_neither_1_nor_equal_is_refused() {
+        let mut g = Graph::new();
+        let x = g.input(Source::Data, "x", Shape::batch(&[3]));
+        for target in [Shape::batch(&[5]), Shape::fixed(&[3]), Shape::fixed(&[2, 3]), Shape::scalar()] {
+            assert_eq!(g.broadcast_to(x, &target).unwrap_err().code(), "shapes-differ");
+        }
+    }
+}

@@ -45,3 +45,24 @@ impl Graph {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constant_is_any_number_but_nan() {
+        let mut g = Graph::new();
+        let infinite = g.constant(f64::INFINITY).unwrap();
+        assert_eq!(g.constant_value(infinite), Some(f64::INFINITY));
+        assert_eq!(g.constant(f64::NAN).unwrap_err().code(), "constant-nan");
+    }
+
+    #[test]
+    fn repeated_and_reshaped_it_is_still_one() {
+        let mut g = Graph::new();
+        let wide = g.filled(3.0, &Shape::batch(&[6])).unwrap();
+        let other = g.reshape(wide, &Shape::batch(&[2, 3])).unwrap();
+        assert_eq!((g.constant_value(other), g.shape(other)), (Some(3.0), &Shape::batch(&[2, 3])));
+    }
+}

@@ -93,3 +93,38 @@ impl Graph {
         self.apply(MatMul { transpose_a: false, transpose_b: false }, &[a, b])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::ops::input::Source;
+
+    fn shape(a: Shape, b: Shape, transpose_a: bool, transpose_b: bool) -> Result<Shape, &'static str> {
+        MatMul { transpose_a, transpose_b }.shape(&[&a, &b]).map_err(|e| e.code())
+    }
+
+    #[test]
+    fn inner_axes_must_agree() {
+        let (x, w) = (Shape::batch(&[3]), Shape::fixed(&[3, 5]));
+        assert_eq!(shape(x.clone(), w.clone(), false, false), Ok(Shape::batch(&[5])));
+        assert_eq!(shape(Shape::batch(&[5]), w.clone(), false, true), Ok(x.clone()));
+        assert_eq!(shape(x.clone(), Shape::batch(&[5]), true, false), Ok(w.clone()));
+        let wrong = Err("product-shapes");
+        assert_eq!(shape(x.clone(), w.clone(), false, true), wrong);
+        assert_eq!(shape(x.clone(), w.clone(), true, false), wrong);
+        assert_eq!(shape(x.clone(), x.clone(), true, true), wrong);
+        assert_eq!(shape(x, Shape::batch(&[5]), false, false), wrong);
+        assert_eq!(shape(Shape::scalar(), w, false, false), wrong);
+    }
+
+    #[test]
+    fn the_product_of_two_matrices() {
+        let mut g = Graph::new();
+        let [a, b] = ["a", "b"].map(|name| g.input(Source::Data, name, Shape::fixed(&[2, 2])));
+        let c = g.matmul(a, b).unwrap();
+        let mut reference = crate::graph::Reference::new(&g, 1);
+        reference.set(Source::Data, "a", Tensor::new(&[2, 2], vec![1.0, 2.0, 3.0, 4.0]));
+        reference.set(Source::Data, "b", Tensor::new(&[2, 2], vec![10.0, 0.0, 1.0, 100.0]));
+        assert_eq!(reference.run(&[c])[0].data, [12.0, 200.0, 34.0, 400.0]);
+    }
+}

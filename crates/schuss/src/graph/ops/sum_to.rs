@@ -76,3 +76,31 @@ impl Graph {
         self.scale(sum, 1.0 / n as f64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Reference;
+    use crate::graph::ops::input::Source;
+
+    #[test]
+    fn sums_over_each_axis_and_all() {
+        let mut g = Graph::new();
+        let x = g.input(Source::Data, "x", Shape::batch(&[3]));
+        let all = [g.sum(x), g.sum_to(x, &Shape::fixed(&[3])), g.sum_last(x), g.mean_last(x)].map(|y| y.unwrap());
+        assert_eq!(all.map(|y| g.shape(y).to_string()), ["[]", "[3]", "[batch, 1]", "[batch, 1]"]);
+        let mut reference = Reference::new(&g, 2);
+        reference.set(Source::Data, "x", Tensor::new(&[2, 3], vec![1.0, 2.0, 3.0, 40.0, 50.0, 60.0]));
+        let found: Vec<Vec<f64>> = reference.run(&all).into_iter().map(|y| y.data).collect();
+        assert_eq!(found, [vec![156.0], vec![41.0, 52.0, 63.0], vec![6.0, 150.0], vec![2.0, 50.0]]);
+    }
+
+    #[test]
+    fn what_would_not_broadcast_back_is_refused() {
+        let mut g = Graph::new();
+        let x = g.input(Source::Data, "x", Shape::batch(&[3]));
+        for target in [Shape::batch(&[]), Shape::fixed(&[2]), Shape::batch(&[3, 3])] {
+            assert_eq!(g.sum_to(x, &target).unwrap_err().code(), "shapes-differ");
+        }
+    }
+}

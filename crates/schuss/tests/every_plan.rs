@@ -203,7 +203,7 @@ fn listings_are_as_kept() {
     for case in cases().iter().filter(|c| c.listed > 0) {
         let mut m = machine(case, "adam", &[], options(Isa::Portable, 2, &[]));
         let found = m.describe(case.listed).unwrap();
-        let path = format!("{}/tests/plan/{}.txt", env!("CARGO_MANIFEST_DIR"), case.name);
+        let path = format!("{}/tests/plans/{}.txt", env!("CARGO_MANIFEST_DIR"), case.name);
         if std::env::var_os("SCHUSS_BLESS").is_some() {
             std::fs::write(&path, &found).unwrap();
         }

@@ -1,5 +1,6 @@
 //! Models, losses and metrics that plans are held to the reference on: written from operations, so that what is tested
 //! is the plan and not a layer.
+#![allow(dead_code)]
 
 use schuss::Result;
 use schuss::build::Build;
@@ -134,6 +135,17 @@ fn dropout(b: &mut Build, x: Value) -> Result<Value> {
     let scale = b.graph.scale(keep, 1.0 / 0.7)?;
     b.graph.multiply(x, scale)
 }
+/// A mask over samples of two axes, and numbers that are random once for all samples.
+fn noise(b: &mut Build, x: Value) -> Result<Value> {
+    let (a, c) = (b.stream("a"), b.stream("c"));
+    let g = &mut b.graph;
+    let x = g.reshape(x, &Shape::batch(&[2, 12]))?;
+    let each = g.random_uniform(&a, &Shape::batch(&[2, 12]))?;
+    let all = g.random_uniform(&c, &Shape::fixed(&[2, 12]))?;
+    let y = g.multiply(x, each)?;
+    let y = g.add(y, all)?;
+    g.reshape(y, &Shape::batch(&[24]))
+}
 fn softmax(b: &mut Build, x: Value) -> Result<Value> {
     b.graph.softmax(x)
 }
@@ -256,6 +268,7 @@ pub fn cases() -> Vec<Case> {
         ),
         case("softmax_squares", model(&[6], &[("a", last::<5>), ("s", softmax)]), squares, &[], numbers(5), false, 0),
         case("custom_loss", model(&[9], &[("a", hidden::<33>), ("b", last::<6>)]), custom, &[squares], numbers(6), true, 32),
+        case("noise", model(&[24], &[("n", noise), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
         case("odd_axes", model(&[24], &[("odd", odd_axes), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
     ]
 }

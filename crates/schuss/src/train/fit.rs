@@ -1,0 +1,211 @@
+//! The loop.
+
+use super::evaluate::{means, measure, metric_names};
+use super::event::{Callback, Event, Flow, State};
+use super::history::{History, Row};
+use super::options::{BatchSize, FitOptions};
+use super::snapshot::{Progress, Snapshot, copy, write};
+use super::watch::{Verdict, Watch};
+use crate::data::{Dataset, Pipeline};
+use crate::error::{Error, Kind, Result};
+use crate::metrics::AnyMetric;
+use crate::optimizers::Optimizer;
+use crate::plan::{Batch, Machine, Sums};
+use crate::random::Stream;
+
+/// Samples in a batch, unless told otherwise.
+const BATCH_SIZE: BatchSize = BatchSize::Samples(128);
+
+/// What is trained, on what.
+pub struct Run<'a> {
+    /// The model and its numbers.
+    pub machine: &'a mut Machine,
+    /// The samples.
+    pub data: &'a Dataset,
+    /// What is done to them.
+    pub pipeline: &'a Pipeline,
+    /// The machine's optimizer.
+    pub optimizer: &'a Optimizer,
+    /// The machine's metrics.
+    pub metrics: &'a [AnyMetric],
+}
+
+/// Where a run starts from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// From its first step.
+    Start,
+    /// From its first step again: it was broken off before there was a snapshot.
+    Again,
+    /// From here.
+    Snapshot(Box<Snapshot>),
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// What came of each epoch.
+    pub history: History,
+    /// The epoch whose weights the model has now, if one was the best.
+    pub best: Option<usize>,
+    /// Did it stop before its last epoch?
+    pub early: bool,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// Samples trained on, counted anew in each epoch.
+    pub samples: u64,
+}
+
+/// Trains. Ends with the weights of the best epoch where one is watched for (there is validation, or a `monitor`), else
+/// with the last ones.
+///
+/// A run that goes on from a snapshot makes the same steps, to the bit, as one that never stopped. Errors: options that
+/// don't fit; a number that is not finite, at the step that made it; an interruption.
+pub fn fit(run: &mut Run, options: &FitOptions, from: Origin, callbacks: &mut [&mut dyn Callback]) -> Result<Outcome> {
+    let names = metric_names(run.metrics);
+    let watch = Watch::new(options, &names, run.metrics)?;
+    let steps = Steps::new(run, options)?;
+    let mut progress = Progress::new(run.metrics.len());
+    let mut resumed = !matches!(from, Origin::Start);
+    if let Origin::Snapshot(snapshot) = from {
+        snapshot.restore(run.machine)?;
+        progress = snapshot.progress;
+        resumed = true;
+    }
+    let mut fit = Loop { run, options, names: &names, steps, progress, callbacks, since: (options.now)() };
+    fit.tell(&Event::Start { epochs: options.epochs, steps: fit.steps.count, batch_size: fit.steps.size })?;
+    if resumed {
+        let Progress { epoch, step, .. } = fit.progress;
+        fit.tell(&Event::Resume { epoch: epoch + 1, step })?;
+    }
+    while fit.progress.epoch < options.epochs && !fit.progress.stopped {
+        fit.epoch(watch.as_ref())?;
+    }
+    let progress = &mut fit.progress;
+    if progress.best.epoch.is_some() {
+        write(fit.run.machine.variables_mut(), &progress.best.weights)?;
+    }
+    let (best, early) = (progress.best.epoch.map(|(epoch, _)| epoch), progress.epoch < options.epochs);
+    fit.tell(&Event::End { best, early })?;
+    let Progress { history, seconds, samples, .. } = fit.progress;
+    Ok(Outcome { history, best, early, seconds, samples })
+}
+
+/// How an epoch is cut.
+struct Steps {
+    /// Samples in each step but the last.
+    size: usize,
+    /// Steps.
+    count: usize,
+}
+
+impl Steps {
+    fn new(run: &Run, options: &FitOptions) -> Result<Self> {
+        let samples = run.data.len();
+        let default = if run.optimizer.full_batch { BatchSize::Full } else { BATCH_SIZE };
+        let size = options.batch_size.unwrap_or(default).of(samples);
+        if size == 0 {
+            return Err(Error::value("batch-size", "the batch size is 0; it is at least 1, or full"));
+        }
+        let count = if options.drop_remainder { samples / size } else { samples.div_ceil(size) };
+        Ok(Steps { size, count })
+    }
+}
+
+struct Loop<'a, 'r, 'c, 'l> {
+    run: &'a mut Run<'r>,
+    options: &'a FitOptions<'a>,
+    names: &'a [String],
+    steps: Steps,
+    progress: Progress,
+    callbacks: &'l mut [&'c mut dyn Callback],
+    /// The moment up to which `progress.seconds` counts.
+    since: f64,
+}
+
+impl Loop<'_, '_, '_, '_> {
+    /// The rest of the running epoch.
+    fn epoch(&mut self, watch: Option<&Watch>) -> Result<()> {
+        let epoch = self.progress.epoch;
+        let n = self.run.data.len();
+        let order = Stream::named(self.options.seed, "shuffle").part(epoch as u64).permutation(n);
+        let batches = order.chunks(self.steps.size).take(self.steps.count);
+        for indices in batches.skip(self.progress.step) {
+            self.step(indices)?;
+            let (step, steps) = (self.progress.step, self.steps.count);
+            self.tell(&Event::Step { epoch: epoch + 1, step, steps })?;
+            if self.progress.stopped {
+                break;
+            }
+        }
+        let mut values = means(&self.progress.running, self.names, "");
+        if let Some(validation) = self.options.validation {
+            let sums = measure(self.run.machine, validation, self.run.pipeline, self.run.metrics.len())?;
+            if !(sums.finite && (sums.loss + sums.penalty).is_finite()) {
+                let message = format!("epoch {}: the validation loss is not a finite number", epoch + 1);
+                return Err(Error::new(Kind::NotFinite, "validation-not-finite", message));
+            }
+            values.extend(means(&sums, self.names, "val_"));
+        }
+        self.count_seconds();
+        values.push(("learning_rate".into(), self.run.optimizer.learning_rate));
+        values.push(("seconds".into(), self.progress.seconds));
+        let row = Row { epoch: epoch + 1, values };
+        let variables = self.run.machine.variables();
+        let weights = || copy(variables, variables.parameters());
+        let verdict = watch.map(|w| w.judge(&mut self.progress.best, &row, weights));
+        let Verdict { best, stop } = verdict.unwrap_or(Verdict { best: false, stop: false });
+        self.progress.stopped |= stop;
+        self.progress.epoch += 1;
+        self.progress.step = 0;
+        self.progress.running = Sums::new(self.run.metrics.len());
+        self.progress.history.rows.push(row.clone());
+        self.tell(&Event::Epoch { row: &row, best })
+    }
+
+    fn step(&mut self, indices: &[u32]) -> Result<()> {
+        let Run { data, pipeline, optimizer, .. } = *self.run;
+        let batch = Batch { data, pipeline, indices };
+        let running = &mut self.progress.running;
+        self.run.machine.update(&batch, optimizer.learning_rate, running)?;
+        if !(running.finite && running.loss.is_finite() && running.penalty.is_finite()) {
+            let (epoch, step, what) = (self.progress.epoch + 1, self.progress.step + 1, self.run.machine.not_finite());
+            let message = format!(
+                "epoch {epoch}, step {step}: {what} is not a finite number any more; a smaller learning rate (it is {:?}) \
+                 or inputs of a smaller scale may help",
+                optimizer.learning_rate
+            );
+            return Err(Error::new(Kind::NotFinite, "not-finite", message));
+        }
+        self.progress.step += 1;
+        self.progress.samples += indices.len() as u64;
+        Ok(())
+    }
+
+    fn count_seconds(&mut self) {
+        let now = (self.options.now)();
+        self.progress.seconds += now - self.since;
+        self.since = now;
+    }
+
+    /// Tells all listeners, and does what they answer.
+    fn tell(&mut self, event: &Event) -> Result<()> {
+        self.count_seconds();
+        let mut interrupted = false;
+        for callback in self.callbacks.iter_mut() {
+            let state = State { machine: self.run.machine, progress: &self.progress, names: self.names };
+            match callback.on(event, &state)? {
+                Flow::Continue => {}
+                Flow::Stop => self.progress.stopped = true,
+                Flow::Interrupt => interrupted = true,
+            }
+        }
+        if !interrupted || matches!(event, Event::Interrupt | Event::End { .. }) {
+            return Ok(());
+        }
+        self.tell(&Event::Interrupt)?;
+        let (epoch, step) = (self.progress.epoch + 1, self.progress.step);
+        let message = format!("interrupted in epoch {epoch} after {step} of {} steps", self.steps.count);
+        Err(Error::new(Kind::Interrupted, "interrupted", message))
+    }
+}

@@ -1,0 +1,21 @@
+//! Training: a loop over epochs and steps that can stop at any step and go on from there with the same bits.
+//!
+//! It touches no file, reads no clock and prints nothing: whoever wants to do so listens to its [`Event`]s.
+
+mod classes;
+mod evaluate;
+mod event;
+mod fit;
+mod history;
+mod options;
+mod snapshot;
+mod watch;
+
+pub use classes::{ClassRow, class_table};
+pub use evaluate::{Scores, evaluate, metric_names, predict};
+pub use event::{Callback, Event, Flow, State};
+pub use fit::{Origin, Outcome, Run, fit};
+pub use history::{History, Row};
+pub use options::{BatchSize, FitOptions, Mode};
+pub use snapshot::{Array, Progress, Snapshot};
+pub use watch::Best;

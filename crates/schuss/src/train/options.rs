@@ -1,0 +1,109 @@
+//! How long, in which batches, and what to keep.
+
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use std::fmt;
+use std::str::FromStr;
+
+/// Samples in a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchSize {
+    /// So many; the last batch of an epoch may have fewer.
+    Samples(usize),
+    /// All of them.
+    Full,
+}
+
+impl BatchSize {
+    /// Samples in each batch but the last, of `samples` in all.
+    pub fn of(self, samples: usize) -> usize {
+        match self {
+            BatchSize::Samples(n) => n.min(samples),
+            BatchSize::Full => samples,
+        }
+    }
+}
+
+impl fmt::Display for BatchSize {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            BatchSize::Samples(n) => write!(f, "{n}"),
+            BatchSize::Full => f.write_str("full"),
+        }
+    }
+}
+
+impl From<usize> for BatchSize {
+    fn from(n: usize) -> Self {
+        BatchSize::Samples(n)
+    }
+}
+
+/// Is a smaller or a greater value better?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Smaller.
+    Min,
+    /// Greater.
+    Max,
+}
+
+impl FromStr for Mode {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "min" => Ok(Mode::Min),
+            "max" => Ok(Mode::Max),
+            _ => Err(Error::value("unknown-mode", format!("mode is `{text}`; allowed are min and max"))),
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(if *self == Mode::Min { "min" } else { "max" })
+    }
+}
+
+/// What [`fit`](super::fit) is told, in Keras' words. The defaults are Keras' but for the batch size, which is 32 there.
+#[derive(Clone, Debug)]
+pub struct FitOptions<'a> {
+    /// Passes over the data.
+    pub epochs: usize,
+    /// Samples in a batch: unless given 128, or all for an optimizer that is made for that.
+    pub batch_size: Option<BatchSize>,
+    /// Leave out a last batch that has fewer samples than the others?
+    pub drop_remainder: bool,
+    /// What every random number of the run depends on.
+    pub seed: u64,
+    /// Samples to validate with after each epoch. With them the weights of the epoch with the least `val_loss` are kept
+    /// at the end, without them the last ones.
+    pub validation: Option<&'a Dataset>,
+    /// The column of the history that says which epoch is the best; unless given, `val_loss`.
+    pub monitor: Option<String>,
+    /// Is a smaller or a greater value of it better? Unless given, as the loss or the metric has it.
+    pub mode: Option<Mode>,
+    /// Stop after so many epochs in a row that were not better; none: train to the end.
+    pub patience: Option<usize>,
+    /// What counts as better for `patience`: by more than this. The weights that are kept are the best ones anyway.
+    pub min_delta: f64,
+    /// The seconds since any fixed moment. Training reads no clock of its own; with this default, all times are 0.
+    pub now: fn() -> f64,
+}
+
+impl Default for FitOptions<'_> {
+    fn default() -> Self {
+        FitOptions {
+            epochs: 1,
+            batch_size: None,
+            drop_remainder: false,
+            seed: 0,
+            validation: None,
+            monitor: None,
+            mode: None,
+            patience: None,
+            min_delta: 0.0,
+            now: || 0.0,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! A step allocates nothing once its plan is made.
+
+mod cases;
+
+use schuss::data::{Dataset, Features, Pipeline, Targets};
+use schuss::plan::{Batch, Machine, Options, Spec, Sums};
+use schuss::{optimizers, target::TargetKind};
+use schuss_kernels::{Isa, allocations::Counting};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting::new();
+
+#[test]
+fn a_step_allocates_nothing() {
+    for case in cases::cases().iter().filter(|c| matches!(c.target, TargetKind::Class(_)) && !c.weighted) {
+        for threads in [1, 2, 3] {
+            for optimizer in optimizers::registry().names() {
+                let n = 64;
+                let optimizer = optimizers::registry().make(optimizer, &[]).unwrap();
+                let spec = Spec {
+                    model: &case.model,
+                    loss: &case.loss,
+                    metrics: &case.metrics,
+                    optimizer: Some(&optimizer),
+                    target: case.target,
+                    weighted: false,
+                    frozen: &|_| false,
+                };
+                let options = Options { threads, isa: Isa::detect(), without: Vec::new(), seed: 0 };
+                let mut machine = Machine::new(&spec, options).unwrap();
+                let width: usize = case.model.input().iter().product();
+                let data = Dataset {
+                    shape: case.model.input().to_vec(),
+                    features: Features::U8(vec![1; n * width]),
+                    targets: Targets::Classes(vec![1; n]),
+                    weights: None,
+                    classes: Vec::new(),
+                };
+                let indices: Vec<u32> = (0..n as u32).collect();
+                let pipeline = Pipeline::Scale { factor: 1.0 / 255.0 };
+                let batch = Batch { data: &data, pipeline: &pipeline, indices: &indices };
+                let mut sums = Sums::new(case.metrics.len());
+                machine.update(&batch, 1e-3, &mut sums).unwrap();
+                machine.evaluate(&batch, &mut sums).unwrap();
+                let before = ALLOCATOR.count();
+                for _ in 0..20 {
+                    machine.update(&batch, 1e-3, &mut sums).unwrap();
+                    machine.evaluate(&batch, &mut sums).unwrap();
+                }
+                let count = ALLOCATOR.count() - before;
+                assert_eq!(count, 0, "{} with {}, {threads} threads", case.name, optimizer.name);
+            }
+        }
+    }
+}

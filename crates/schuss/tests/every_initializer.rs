@@ -1,0 +1,103 @@
+//! Every initializer of the table: against the distributions that Keras draws from (`testdata/initializers.json`, made by
+//! `xtask/oracle/initializers.py`).
+
+mod table;
+mod testdata;
+
+use schuss::initializers::registry;
+use schuss::random::Stream;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    initializer: String,
+    shape: Vec<usize>,
+    #[serde(flatten)]
+    distribution: Distribution,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "distribution", rename_all = "snake_case")]
+enum Distribution {
+    Constant { value: f64 },
+    Uniform { limit: f64 },
+    TruncatedNormal { stddev: f64, limit: f64 },
+}
+
+fn fill(name: &str, shape: &[usize], stream: Stream) -> Vec<f32> {
+    let mut out = vec![f32::NAN; shape.iter().product()];
+    registry().make(name, &[]).unwrap().fill(shape, stream, &mut out);
+    out
+}
+
+#[test]
+fn entries_are_documented_and_made_again_from_their_settings() {
+    table::check(&registry(), |_, _| unreachable!("no initializer has words"), |i| (i.kind(), i.settings()));
+}
+
+#[test]
+fn distributions_are_those_of_keras() {
+    let mut seen = BTreeSet::from(["constant".to_owned()]);
+    for case in testdata::cases::<Case>("initializers.json") {
+        let w: Vec<f64> =
+            fill(&case.initializer, &case.shape, Stream::named(3, &case.name)).into_iter().map(f64::from).collect();
+        // The variance, and the share within half the limit.
+        let (limit, variance, inner) = match case.distribution {
+            Distribution::Constant { value } => {
+                assert!(w.iter().all(|w| *w == value), "{}", case.name);
+                (value, 0.0, 0.0)
+            }
+            Distribution::Uniform { limit } => (limit, limit * limit / 3.0, 0.5),
+            // Within one deviation before the cut: 0.6827 of 0.9545.
+            Distribution::TruncatedNormal { stddev, limit } => (limit, stddev * stddev, 0.715_227_4),
+        };
+        seen.insert(case.initializer);
+        if variance == 0.0 {
+            continue;
+        }
+        // 1e-7 is f32's rounding.
+        assert!(w.iter().all(|w| w.abs() <= limit * (1.0 + 1e-7)), "{}: beyond {limit}", case.name);
+        let n = w.len() as f64;
+        let mean = |f: &dyn Fn(f64) -> f64| w.iter().map(|w| f(*w)).sum::<f64>() / n;
+        // Four standard errors each; the kurtosis is 1.8 of a uniform and 2.1 of a truncated normal distribution.
+        let near = |found: f64, expected: f64, deviation: f64| (found - expected).abs() < 4.0 * deviation / n.sqrt();
+        assert!(near(mean(&|w| w), 0.0, variance.sqrt()), "{}: mean", case.name);
+        assert!(near(mean(&|w| w * w), variance, variance * 1.1f64.sqrt()), "{}: variance", case.name);
+        let within = mean(&|w| f64::from(w.abs() < limit / 2.0));
+        assert!(near(within, inner, 0.5), "{}: {within} within half the limit, not {inner}", case.name);
+        if n > 1e5 {
+            // The farthest of so many: that none comes within 0.1 % has a probability below e^(−1e5 / 2000 · 0.1).
+            let farthest = w.iter().fold(0.0, |m: f64, w| m.max(w.abs()));
+            assert!(farthest > 0.999 * limit, "{}: {farthest} of {limit}", case.name);
+        }
+    }
+    assert_eq!(seen, registry().names().iter().map(|n| n.to_string()).collect(), "an initializer has no case");
+}
+
+#[test]
+fn a_constant_is_itself() {
+    let given = [("value".to_owned(), schuss::registry::Argument::Float(-0.25))];
+    let mut out = [f32::NAN; 5];
+    registry().make("constant", &given).unwrap().fill(&[5], Stream::named(0, "w"), &mut out);
+    assert_eq!(out, [-0.25; 5]);
+}
+
+#[test]
+fn number_i_depends_on_shape_stream_and_i_alone() {
+    for name in registry().names() {
+        let (shape, stream) = ([7, 31], Stream::named(1, "dense/kernel"));
+        let all = fill(name, &shape, stream);
+        let mut first = [f32::NAN; 100];
+        registry().make(name, &[]).unwrap().fill(&shape, stream, &mut first);
+        assert_eq!(all[..100], first, "{name}");
+        if !["constant", "ones", "zeros"].contains(&name) {
+            for other in [Stream::named(2, "dense/kernel"), Stream::named(1, "dense_1/kernel")] {
+                assert!(fill(name, &shape, other).iter().zip(&all).all(|(a, b)| a != b), "{name}");
+            }
+            let distinct: BTreeSet<u32> = all.iter().map(|w| w.to_bits()).collect();
+            assert!(distinct.len() > 215, "{name} repeats itself");
+        }
+    }
+}
