@@ -29,7 +29,7 @@ const KINDS: &[Kind] = &[
     Kind { name: "activation", folder: "activations", example: "softsign", test: "every_activation", oracle: Some("activations") },
     Kind { name: "initializer", folder: "initializers", example: "he_normal", test: "every_initializer", oracle: Some("initializers") },
     Kind { name: "regularizer", folder: "regularizers", example: "l2", test: "every_regularizer", oracle: None },
-    Kind { name: "operation", folder: "graph/ops", example: "softplus", test: "every_operation", oracle: None },
+    Kind { name: "operation", folder: "graph/ops", example: "absolute", test: "every_operation", oracle: None },
 ];
 
 /// Writes the file and the lines.
@@ -69,6 +69,9 @@ fn draft(kind: &Kind, name: &str, example: &str, table: &str) -> Result<(String,
     }
     let (old_type, new_type) = (camel(kind.example), camel(name));
     let renamed = |text: &str| replace_word(&replace_word(text, kind.example, name), &old_type, &new_type);
+    // A path that ends in the type's name is something else's: the kernel's instruction for an operation.
+    let apart = format!("::{old_type}");
+    let file = example.split(&apart).map(renamed).collect::<Vec<_>>().join(&apart);
     let code = || table.lines().filter(|line| !line.trim_start().starts_with("//"));
     if code().any(|line| replace_word(line, name, "") != line) {
         return Err(format!("the {} table uses the name `{name}` already", kind.name));
@@ -89,7 +92,7 @@ fn draft(kind: &Kind, name: &str, example: &str, table: &str) -> Result<(String,
     let place = entries.iter().position(|e| *e > entry.as_str()).unwrap_or(entries.len());
     entries.insert(place, &entry);
     let table = format!("{}{}{}", &declared[..open], entries.join(", "), &declared[close..]);
-    Ok((renamed(example), table))
+    Ok((file, table))
 }
 
 /// As rustfmt has it, which also sorts the `mod` lines. From a pipe it does not look into the modules.

@@ -158,7 +158,7 @@ impl Dataset {
     /// a data set whose fields were set by hand.
     pub fn check(&self) -> Result<()> {
         let shape = &self.shape;
-        let sample = shape.iter().try_fold(1usize, |n, &k| n.checked_mul(k)).filter(|&n| n > 0).ok_or_else(|| {
+        let sample = elements(shape).filter(|&n| n > 0).ok_or_else(|| {
             Error::shape("empty-sample", format!("a sample of shape {shape:?} has no elements, or too many to count"))
         })?;
         let numbers = self.features.len();
@@ -218,6 +218,11 @@ impl Dataset {
             Targets::None => Ok(()),
         }
     }
+}
+
+/// How many numbers a sample of this shape has, if that can be counted.
+pub(super) fn elements(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1usize, |n, &k| n.checked_mul(k))
 }
 
 fn rows<T: Copy>(from: &[T], width: usize, indices: &[u32]) -> Vec<T> {

@@ -1,6 +1,6 @@
 //! What is done to a sample's numbers before the model sees them.
 
-use super::{Dataset, Features};
+use super::dataset::{Dataset, Features, elements};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -60,11 +60,9 @@ impl Pipeline {
         let fits = match self {
             Pipeline::Scale { factor } => factor.is_finite(),
             Pipeline::Standardize { mean, factor } => {
-                let n: usize = shape.iter().product();
-                if mean.len() != n || factor.len() != n {
-                    let (m, f) = (mean.len(), factor.len());
-                    let message =
-                        format!("the input pipeline has {m} means and {f} factors; a sample {shape:?} has {n}");
+                let (n, m, f) = (elements(shape), mean.len(), factor.len());
+                if n != Some(m) || m != f {
+                    let message = format!("the input pipeline has {m} means and {f} factors; a sample is {shape:?}");
                     return Err(Error::shape("pipeline-shape", message));
                 }
                 mean.iter().chain(factor).all(|x| x.is_finite())

@@ -18,7 +18,8 @@ pub fn check<T>(
 
         let probes: Given = (0..).zip(entry.settings).map(|(i, s)| probe(i, name, s.name, s.allowed, &words)).collect();
         let required = entry.settings.iter().map(|s| s.default == schuss::registry::Default::Required);
-        let least: Given = probes.iter().zip(required).filter(|(_, required)| *required).map(|(p, _)| p.clone()).collect();
+        let least: Given =
+            probes.iter().zip(required).filter(|(_, required)| *required).map(|(p, _)| p.clone()).collect();
         for given in [least, probes] {
             let what = format!("{} {name}", table.kind());
             let resolved = Settings::resolve(&what, entry.settings, &given).unwrap();
@@ -35,7 +36,10 @@ pub fn check<T>(
             }
             let again = table.make(name, &pairs).unwrap_or_else(|e| panic!("its own settings don't make it: {e}"));
             assert_eq!(settings(&again).1, own, "{what}");
-            assert_eq!(own.iter().map(|(n, _)| n).collect::<Vec<_>>(), resolved.iter().map(|(n, _)| n).collect::<Vec<_>>());
+            assert_eq!(
+                own.iter().map(|(n, _)| n).collect::<Vec<_>>(),
+                resolved.iter().map(|(n, _)| n).collect::<Vec<_>>()
+            );
         }
     }
     for (alias, full) in table.aliases() {
@@ -73,6 +77,7 @@ fn probe(
         Allowed::OneOf(words) => Argument::Text(words[words.len() - 1].into()),
         Allowed::Text => Argument::Text(words(entry, setting).into()),
         Allowed::Ints(lo, _) => Argument::List([lo + 2, lo + 1].map(Argument::Int).into()),
+        other => panic!("{entry}: no probe yet for `{setting}`, {other}"),
     };
     (setting.to_owned(), value)
 }

@@ -2,7 +2,7 @@
 
 use super::cells::{Cells, Fault, LONGEST};
 use super::{AnyReader, FileRecord, Loaded, Reader, Samples, Schema, Task, file, show, unknown_class};
-use crate::data::{Dataset, Features, Targets};
+use crate::data::dataset::{Dataset, Features, Targets, elements};
 use crate::error::{Error, Result};
 use crate::registry::{Allowed, Default, Entry, Page, Setting, suggest};
 use std::cmp::Ordering;
@@ -131,14 +131,12 @@ impl Csv {
             values.extend_from_slice(&row);
         }
         if values.is_empty() {
-            return Err(Error::format(
-                "csv-no-rows",
-                format!("{}: no rows behind the header; there must be one", show(path)),
-            ));
+            let message = format!("{}: no rows behind the header; there must be one", show(path));
+            return Err(Error::format("csv-no-rows", message));
         }
         let (targets, classes) = target.finish();
         let shape = match wanted {
-            Wanted::Known { schema, .. } if schema.shape.iter().product::<usize>() == row.len() => schema.shape.clone(),
+            Wanted::Known { schema, .. } if elements(&schema.shape) == Some(row.len()) => schema.shape.clone(),
             _ => vec![row.len()],
         };
         let schema = Schema { shape: shape.clone(), columns: columns.features, target: columns.target, classes };
@@ -149,9 +147,10 @@ impl Csv {
     /// What each column is for.
     fn columns(&self, names: &[String], wanted: Wanted) -> Result<Columns> {
         let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let places: HashMap<&str, usize> = known.iter().copied().zip(0..).collect();
         let find = |name: &str| {
             let unknown = || Error::name("unknown-column", format!("no column `{name}`{}", suggest(name, &known)));
-            known.iter().position(|n| *n == name).ok_or_else(unknown)
+            places.get(name).copied().ok_or_else(unknown)
         };
         let (features, target) = match wanted {
             Wanted::All(_) => {

@@ -133,3 +133,28 @@ pub(super) fn damaged(path: &Path, place: impl Display, e: &io::Error) -> Error 
         _ => Error::format("gzip-damaged", format!("{path}: {place}: the gzip file is damaged: {e}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn contents_longer_than_the_limit_are_refused() {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&[7; 1000]).unwrap();
+        let bytes = encoder.finish().unwrap();
+        let read = |limit| gunzip(&bytes, limit).read_to_end(&mut Vec::new());
+        assert_eq!(read(1000).unwrap(), 1000);
+        let e = damaged(Path::new("x.gz"), "line 1", &read(999).unwrap_err());
+        assert_eq!(e.code(), "gzip-too-large");
+    }
+
+    #[test]
+    fn a_file_is_known_by_its_hash() {
+        // FIPS 180-2, appendix B.1: the message "abc".
+        let record = FileRecord::of("x".into(), b"abc");
+        assert_eq!(record.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(record.size, 3);
+    }
+}

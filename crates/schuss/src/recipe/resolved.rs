@@ -1,0 +1,278 @@
+//! A recipe with all names looked up and every default filled in.
+
+use super::Tables;
+use super::models::AnyBlueprint;
+use super::settings::{DATA, TOP, TRAIN};
+use super::text::{Recipe, argument, expand, toml_of};
+use crate::choice::Choice;
+use crate::error::{Error, Result};
+use crate::losses::AnyLoss;
+use crate::metrics::AnyMetric;
+use crate::model::{NamedLayer, Sequential};
+use crate::optimizers::Optimizer;
+use crate::registry::{Argument, Settings, suggest};
+use crate::target::TargetKind;
+use crate::train::{BatchSize, FitOptions, Mode};
+use toml::{Table, Value};
+
+/// The loss of a recipe that names none.
+const LOSS: &str = "sparse_categorical_crossentropy";
+/// The model of a recipe that names none.
+const MODEL: &str = "mlp";
+/// The optimizer of a recipe that names none.
+const OPTIMIZER: &str = "adam";
+
+/// The layers of a recipe.
+#[derive(Clone, Debug)]
+pub enum Plan {
+    /// A model known by name, with all its settings.
+    Named {
+        /// Its name.
+        name: &'static str,
+        /// Its settings.
+        settings: Settings,
+        /// What makes its layers.
+        blueprint: AnyBlueprint,
+    },
+    /// Written out.
+    Layers(Vec<NamedLayer>),
+}
+
+/// A recipe with all names looked up and every default filled in.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// `[data]`.
+    pub data: Settings,
+    /// What `[data]` has for the reader.
+    pub reader: Vec<(String, Argument)>,
+    /// `[model]`.
+    pub model: Plan,
+    /// `[optimizer]`.
+    pub optimizer: Optimizer,
+    /// `[loss]`.
+    pub loss: AnyLoss,
+    /// `metrics`; none: as the target has them.
+    pub metrics: Option<Vec<AnyMetric>>,
+    /// `[train]`.
+    pub train: Settings,
+}
+
+impl Recipe {
+    /// Looks all names up and fills in every default. What depends on the data (metrics that are not given) is filled in
+    /// by [`Setup`](super::Setup).
+    pub fn resolve(&self, tables: &Tables) -> Result<Resolved> {
+        if let Some(path) = self.reserved() {
+            let message = format!("recipe: `{path}` is not available in this version");
+            return Err(Error::value("not-available", message));
+        }
+        known("recipe", self.table.keys(), TOP)?;
+        let train = Settings::resolve("train", TRAIN, &self.given("train")?)?;
+        let (data, reader) = self.data(tables, &train)?;
+        let (name, given) = self.thing("optimizer", OPTIMIZER)?;
+        if name.contains(':') {
+            let message = format!("optimizer `{name}`: forms of other libraries (name:form) are not available in this version");
+            return Err(Error::value("not-available", message));
+        }
+        let optimizer = tables.optimizers.make(&name, &given)?;
+        let (name, given) = self.thing("loss", LOSS)?;
+        let loss = tables.losses.make(&name, &given)?;
+        let resolved = Resolved {
+            data,
+            reader,
+            model: self.model(tables)?,
+            optimizer,
+            loss,
+            metrics: self.metrics(tables)?,
+            train,
+        };
+        resolved.check()?;
+        Ok(resolved)
+    }
+
+    /// What a table has.
+    fn given(&self, key: &str) -> Result<Vec<(String, Argument)>> {
+        let mut value = self.table.get(key).cloned().unwrap_or(Value::Table(Table::new()));
+        expand(key, &mut value);
+        let Value::Table(table) = value else {
+            return Err(Error::value("recipe-type", format!("`{key}` is {value}; it is a table, [{key}]")));
+        };
+        pairs(key, &table)
+    }
+    /// The name of a thing, and its settings.
+    fn thing(&self, key: &str, default: &str) -> Result<(String, Vec<(String, Argument)>)> {
+        let mut given = self.given(key)?;
+        match given.iter().position(|(k, _)| k == "name").map(|i| given.remove(i).1) {
+            None => Ok((default.to_owned(), given)),
+            Some(Argument::Text(name)) => Ok((name, given)),
+            Some(other) => Err(Error::value("recipe-type", format!("{key}: `name` is {other}; it is text"))),
+        }
+    }
+    fn data(&self, tables: &Tables, train: &Settings) -> Result<(Settings, Vec<(String, Argument)>)> {
+        let mut given = self.given("data")?;
+        let readers: Vec<&str> = tables.readers.entries().iter().flat_map(|e| e.settings).map(|s| s.name).collect();
+        let own: Vec<&str> = DATA.iter().map(|s| s.name).collect();
+        known("data", given.iter().map(|(k, _)| k), &[own.as_slice(), &readers].concat())?;
+        let reader = given.extract_if(.., |(key, _)| !own.contains(&key.as_str())).collect();
+        given.insert(0, ("seed".into(), train.get("seed").expect("it is in the list").clone()));
+        Ok((Settings::resolve("data", DATA, &given)?, reader))
+    }
+    fn model(&self, tables: &Tables) -> Result<Plan> {
+        if let Some(Value::Table(model)) = self.table.get("model")
+            && let Some(layers) = model.get("layers")
+        {
+            known("model with layers", model.keys(), &["layers"])?;
+            return layers_of(tables, layers).map(Plan::Layers);
+        }
+        let (name, given) = self.thing("model", MODEL)?;
+        let entry = tables.models.find(&name)?;
+        let what = format!("model {name}");
+        let settings = Settings::resolve(&what, entry.settings, &given)?;
+        let blueprint = (entry.make)(&settings).map_err(|e| e.at(what))?;
+        Ok(Plan::Named { name: entry.name, settings, blueprint })
+    }
+    fn metrics(&self, tables: &Tables) -> Result<Option<Vec<AnyMetric>>> {
+        let Some(value) = self.table.get("metrics") else { return Ok(None) };
+        let words = |v: &Value| {
+            let words = v.as_str().ok_or_else(|| {
+                Error::value("recipe-type", format!("`metrics` is {value}; it is a list of names"))
+            })?;
+            Choice::from_words(&tables.metrics, words).get().cloned()
+        };
+        match value {
+            Value::Array(list) => list.iter().map(words).collect::<Result<_>>().map(Some),
+            one => Ok(Some(vec![words(one)?])),
+        }
+    }
+}
+
+/// The layers that a list of tables describes.
+fn layers_of(tables: &Tables, layers: &Value) -> Result<Vec<NamedLayer>> {
+    let wrong = |what: &str| Error::value("recipe-type", format!("model.layers: {what}; it is [[model.layers]], each with a kind"));
+    let list = layers.as_array().filter(|l| !l.is_empty()).ok_or_else(|| wrong("it is no list, or empty"))?;
+    // Only the names matter, which a model gives.
+    let mut model = Sequential::new(&[1]);
+    for (i, layer) in list.iter().enumerate() {
+        let place = format!("model.layers.{i}");
+        let mut given = pairs(&place, layer.as_table().ok_or_else(|| wrong(&format!("{layer} is no table")))?)?;
+        let mut text = |key: &str| match given.iter().position(|(k, _)| k == key).map(|j| given.remove(j).1) {
+            None => Ok(None),
+            Some(Argument::Text(text)) if !text.is_empty() => Ok(Some(text)),
+            Some(other) => Err(Error::value("recipe-type", format!("{place}: `{key}` is {other}; it is text"))),
+        };
+        let (kind, name) = (text("kind")?, text("name")?);
+        let kind = kind.ok_or_else(|| wrong(&format!("{place} has no kind")))?;
+        model.push(name.as_deref(), tables.layers.make(&kind, &given).map_err(|e| e.at(&place))?);
+    }
+    Ok(model.layers().to_vec())
+}
+
+fn known<'a>(what: &str, keys: impl Iterator<Item = &'a String>, names: &[&str]) -> Result<()> {
+    for key in keys {
+        if !names.contains(&key.as_str()) {
+            return Err(Error::name("unknown-setting", format!("{what}: no setting `{key}`{}", suggest(key, names))));
+        }
+    }
+    Ok(())
+}
+
+fn pairs(place: &str, table: &Table) -> Result<Vec<(String, Argument)>> {
+    let pair = |(key, value): (&String, &Value)| {
+        let value = argument(value).ok_or_else(|| {
+            Error::value("recipe-type", format!("{place}: `{key}` is {value}; it is a number, text, true, false or a list"))
+        })?;
+        Ok((key.clone(), value))
+    };
+    table.iter().map(pair).collect()
+}
+
+impl Resolved {
+    fn check(&self) -> Result<()> {
+        let precision = self.train.text("precision");
+        if precision != "f32" {
+            let message = format!("train: `precision` is \"{precision}\"; only \"f32\" is available in this version");
+            return Err(Error::value("not-available", message));
+        }
+        Ok(())
+    }
+    /// The model for samples of these sizes and this target.
+    pub fn layers(&self, input: &[usize], target: TargetKind) -> Sequential {
+        let mut model = Sequential::new(input);
+        match &self.model {
+            Plan::Named { blueprint, .. } => {
+                let (outputs, activation) = self.loss.output(target);
+                blueprint.layers(input, outputs, activation).into_iter().for_each(|layer| model.push(None, layer));
+            }
+            Plan::Layers(layers) => layers.iter().for_each(|l| model.push(Some(&l.name), l.layer.clone())),
+        }
+        model
+    }
+    /// A count, unless a word stands in its place.
+    fn count(&self, name: &str) -> Option<usize> {
+        matches!(self.train.get(name), Some(Argument::Int(_))).then(|| self.train.usize(name))
+    }
+    /// Threads; as many as the machine has, unless told otherwise.
+    pub fn threads(&self) -> usize {
+        self.count("threads").unwrap_or_else(super::model::all_threads)
+    }
+    /// What training is told, but for the samples to validate with and the clock.
+    pub fn fit_options(&self) -> FitOptions<'static> {
+        let words = |name: &str| Some(self.train.text(name)).filter(|words| *words != "auto");
+        let batch_size = match self.train.get("batch_size") {
+            Some(Argument::Text(words)) if words == "full" => Some(BatchSize::Full),
+            _ => self.count("batch_size").map(BatchSize::Samples),
+        };
+        FitOptions {
+            epochs: self.train.usize("epochs"),
+            batch_size,
+            drop_remainder: self.data.bool("drop_remainder"),
+            seed: self.train.usize("seed") as u64,
+            monitor: words("monitor").map(str::to_owned),
+            mode: words("mode").map(|m| if m == "min" { Mode::Min } else { Mode::Max }),
+            patience: self.count("patience"),
+            min_delta: self.train.f64("min_delta"),
+            ..FitOptions::default()
+        }
+    }
+    /// The whole recipe in TOML, with every setting. Resolved again it is the same.
+    pub fn to_toml(&self) -> String {
+        let mut recipe = Table::new();
+        if let Some(metrics) = &self.metrics {
+            let words = |m: &AnyMetric| Choice::new(m.kind(), &m.settings(), ()).words().to_owned();
+            recipe.insert("metrics".into(), metrics.iter().map(words).collect::<Vec<_>>().into());
+        }
+        let mut data = table(&self.data);
+        data.extend(self.reader.iter().map(|(k, v)| (k.clone(), toml_of(v))));
+        recipe.insert("data".into(), data.into());
+        recipe.insert("model".into(), self.model_table().into());
+        recipe.insert("optimizer".into(), named(self.optimizer.name, &self.optimizer.settings).into());
+        recipe.insert("loss".into(), named(self.loss.kind(), &self.loss.settings()).into());
+        recipe.insert("train".into(), table(&self.train).into());
+        toml::to_string(&recipe).expect("values, then tables")
+    }
+    fn model_table(&self) -> Table {
+        match &self.model {
+            Plan::Named { name, settings, .. } => named(name, settings),
+            Plan::Layers(layers) => {
+                let layer = |l: &NamedLayer| {
+                    let mut layer = Table::new();
+                    layer.insert("kind".into(), l.layer.kind().into());
+                    layer.insert("name".into(), l.name.as_str().into());
+                    layer.extend(table(&l.layer.settings()));
+                    layer
+                };
+                Table::from_iter([("layers".to_owned(), layers.iter().map(layer).collect::<Vec<_>>().into())])
+            }
+        }
+    }
+}
+
+fn table(settings: &Settings) -> Table {
+    settings.iter().map(|(name, value)| (name.to_owned(), toml_of(value))).collect()
+}
+
+fn named(name: &str, settings: &Settings) -> Table {
+    let mut named = Table::new();
+    named.insert("name".into(), name.into());
+    named.extend(table(settings));
+    named
+}

@@ -1,0 +1,57 @@
+//! The settings of a recipe that belong to no entry of a table.
+
+use crate::registry::{Allowed, Default, Page, Setting};
+
+const fn setting(name: &'static str, default: Default, allowed: Allowed, doc: &'static str) -> Setting {
+    Setting { name, default, allowed, doc }
+}
+
+/// `[data]`, but for the settings of readers.
+pub const DATA: &[Setting] = &[
+    setting("name", Default::Text("digits"), Allowed::Text, "a name from the list of data sets, or a path"),
+    setting("test", Default::Float(0.2), Allowed::Fraction, "the share to test with, where the data keep none apart"),
+    setting("validation", Default::Float(0.0), Allowed::Fraction, "the share of the training part to validate with"),
+    setting("seed", Default::Int(0), Allowed::Int(0, i64::MAX), "what the shares are drawn by; train.seed unless given"),
+    setting("drop_remainder", Default::Bool(false), Allowed::Bool, "leave out a last batch that is smaller?"),
+    setting("class_weight", Default::Text(""), Allowed::Text, "how much each class counts: balanced, or spam=2,ham=0.5"),
+];
+
+/// `[train]`.
+pub const TRAIN: &[Setting] = &[
+    setting("epochs", Default::Int(30), Allowed::Int(1, u32::MAX as i64), "passes over the training part"),
+    setting(
+        "batch_size",
+        Default::Text("auto"),
+        Allowed::CountOr(&["full", "auto"]),
+        "samples in a step; auto is 128, or full for an optimizer that is made for that",
+    ),
+    setting("seed", Default::Int(0), Allowed::Int(0, i64::MAX), "what every random number depends on"),
+    setting("threads", Default::Text("auto"), Allowed::CountOr(&["auto"]), "auto: as many as the machine has"),
+    setting("precision", Default::Text("f32"), Allowed::Text, "what the steps are computed in"),
+    setting("patience", Default::Text("none"), Allowed::CountOr(&["none"]), "stop after so many epochs without a better one"),
+    setting("monitor", Default::Text("auto"), Allowed::Text, "what says which epoch is the best; auto: val_loss"),
+    setting("mode", Default::Text("auto"), Allowed::OneOf(&["auto", "min", "max"]), "is less of it better, or more?"),
+    setting("min_delta", Default::Float(0.0), Allowed::NotNegative, "what counts as better for patience: by more than this"),
+    setting("snapshot_seconds", Default::Float(20.0), Allowed::Positive, "seconds from one snapshot to the next"),
+    setting("weights", Default::Text(""), Allowed::Text, "a model file to start from"),
+    setting("freeze", Default::Text(""), Allowed::Text, "parameters that stay as they are: a regular expression on names"),
+];
+
+const fn page(summary: &'static str) -> Page {
+    Page { summary, equation: "", source: "", differs: "" }
+}
+
+/// The tables of a recipe, for lists and explanations.
+pub const PAGES: &[(&str, Page, &[Setting])] = &[
+    ("data", page("what is trained on, and how it is shared out"), DATA),
+    ("train", page("how long, in which steps, from where"), TRAIN),
+];
+
+/// Tables of a recipe that say what thing is used: a name, and the thing's own settings.
+pub const THINGS: &[&str] = &["data", "model", "optimizer", "loss"];
+
+/// All keys at the top of a recipe.
+pub const TOP: &[&str] = &["data", "model", "optimizer", "loss", "metrics", "train"];
+
+/// Paths that later versions have.
+pub const RESERVED: &[&str] = &["schedule", "augment", "optimizer.dialect"];

@@ -1,0 +1,290 @@
+//! Every layer of the table: its derivatives, with respect to input and parameters, against central differences, and a
+//! stack of them against Keras in float64 (`testdata/training/dense.json`, made by `xtask/oracle/training.py`).
+
+mod derivatives;
+mod table;
+mod testdata;
+
+use schuss::graph::ops::input::Source;
+use schuss::graph::{Moment, Reference, Tensor, Value, backpropagate};
+use schuss::layers::{Activation, AnyLayer, Dense, Dropout, Flatten, Layer, Reshape, registry};
+use schuss::model::{Objective, Sequential};
+use schuss::registry::{Argument, Settings};
+use schuss::target::TargetKind;
+use schuss::{activations, build::Built, losses};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// For settings that are words, some that are not the default.
+fn words(layer: &str, setting: &str) -> &'static str {
+    match (layer, setting) {
+        (_, "activation") => "leaky_relu(0.125)",
+        (_, "kernel_initializer") => "he_normal",
+        (_, "bias_initializer") => "constant(0.5)",
+        (_, "kernel_regularizer") => "l1_l2(l1=0.25, l2=0.125)",
+        (_, "bias_regularizer") => "l2(0.5)",
+        _ => panic!("what is `{setting}` of {layer}?"),
+    }
+}
+
+/// Layers on inputs of these sizes, at least one of each kind.
+fn examples() -> Vec<(Vec<usize>, AnyLayer)> {
+    let dense = || Dense::new(3).bias_initializer("constant(0.25)");
+    let example = |input: &[usize], layer: AnyLayer| (input.to_vec(), layer);
+    let mut all = vec![
+        example(&[17], Arc::new(dense())),
+        example(&[1], Arc::new(Dense::new(1).use_bias(false))),
+        example(&[5, 7], Arc::new(dense().activation("tanh"))),
+        example(&[7], Arc::new(dense().kernel_regularizer("l1_l2(0.5, 0.25)").bias_regularizer("l2(0.5)"))),
+        example(&[5], Arc::new(Activation::new("softmax"))),
+        example(&[17, 3], Arc::new(Dropout::new(0.3))),
+        example(&[], Arc::new(Flatten)),
+        example(&[3, 5, 2], Arc::new(Flatten)),
+        example(&[6, 5], Arc::new(Reshape::new(&[2, 15]))),
+    ];
+    all.extend(activations::registry().names().into_iter().map(|a| example(&[5], Arc::new(dense().activation(a)))));
+    all
+}
+
+fn built(input: &[usize], layer: &AnyLayer, training: bool) -> schuss::Result<Built> {
+    let mut model = Sequential::new(input);
+    model.push(None, layer.clone());
+    model.build(training)
+}
+
+fn error(input: &[usize], layer: impl Layer + 'static) -> String {
+    built(input, &(Arc::new(layer) as AnyLayer), true).map(|_| ()).expect_err("that does not fit").to_string()
+}
+
+#[test]
+fn entries_are_documented_and_made_again_from_their_settings() {
+    table::check(&registry(), words, |l| (l.kind(), l.settings()));
+}
+
+#[test]
+fn derivatives_are_those_of_central_differences() {
+    let batch = 3;
+    for (input, layer) in examples() {
+        for training in [true, false] {
+            let Built { mut graph, input: x, output, parameters, penalties } = built(&input, &layer, training).unwrap();
+            let mut leaves = vec![x];
+            leaves.extend(parameters.iter().map(|p| graph.find(Source::Parameter, &p.name).unwrap()));
+            let c = graph.input(Source::Data, "c", graph.shape(output).clone());
+            leaves.push(c);
+            let product = graph.multiply(c, output).unwrap();
+            let mut loss = graph.sum(product).unwrap();
+            for penalty in penalties {
+                loss = graph.add(loss, penalty).unwrap();
+            }
+            let sizes = |v: &Value| graph.shape(*v).sizes(batch);
+            let point: Vec<Tensor> =
+                leaves.iter().enumerate().map(|(i, v)| derivatives::random(&sizes(v), 7, &format!("{i}"))).collect();
+            let all: Vec<usize> = (0..leaves.len()).collect();
+            let found = derivatives::check_at(&mut graph, batch, loss, &leaves, &point, &all, 1);
+            assert_eq!(found, Ok(()), "{layer:?} on {input:?}, training: {training}");
+        }
+    }
+    let seen: BTreeSet<_> = examples().iter().map(|(_, layer)| layer.kind()).collect();
+    assert_eq!(seen, registry().names().into_iter().collect(), "a layer has no example");
+}
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    layers: Vec<BTreeMap<String, Argument>>,
+    loss: String,
+    loss_settings: BTreeMap<String, Argument>,
+    kernel_l2: f64,
+    input_shape: [usize; 2],
+    input: Vec<f64>,
+    target: Vec<f64>,
+    sample_weight: Option<Vec<f64>>,
+    shapes: Vec<Vec<usize>>,
+    start: Vec<Vec<f64>>,
+    loss_at_start: f64,
+    gradients_at_start: Vec<Vec<f64>>,
+}
+
+#[test]
+fn losses_and_gradients_of_a_stack_are_those_of_keras() {
+    for case in testdata::cases::<Case>("training/dense.json") {
+        let [batch, inputs] = case.input_shape;
+        let mut model = Sequential::new(&[inputs]);
+        for settings in &case.layers {
+            let mut given: Vec<_> = settings.clone().into_iter().collect();
+            if case.kernel_l2 > 0.0 {
+                given.push(("kernel_regularizer".into(), Argument::Text(format!("l2({:?})", case.kernel_l2))));
+            }
+            model.push(None, registry().make("dense", &given).unwrap());
+        }
+        let settings: Vec<_> = case.loss_settings.clone().into_iter().collect();
+        let loss = losses::registry().make(&case.loss, &settings).unwrap();
+        let outputs = case.shapes.last().unwrap()[0];
+        let kind = match case.target.len() {
+            n if n == batch => TargetKind::Class(outputs),
+            _ => TargetKind::Numbers(outputs),
+        };
+        let weighted = case.sample_weight.is_some();
+        let mut objective = Objective::new(&model, &loss, &[], kind, weighted, true, |_| true).unwrap();
+        let g = &mut objective.graph;
+        let sum = g.sum(objective.losses).unwrap();
+        let mut total = g.scale(sum, 1.0 / batch as f64).unwrap();
+        if let Some(penalty) = objective.penalty {
+            total = g.add(total, penalty).unwrap();
+        }
+        let mut wanted = vec![total];
+        wanted.extend(objective.gradients.iter().map(|(_, gradient)| *gradient));
+
+        let mut reference = Reference::new(g, batch);
+        let mut set = |source, name: &str, data: &[f64]| {
+            let sizes = g.shape(g.find(source, name).unwrap()).sizes(batch);
+            reference.set(source, name, Tensor::new(&sizes, data.to_vec()));
+        };
+        set(Source::Data, "x", &case.input);
+        set(Source::Data, "y", &case.target);
+        set(Source::Setting, "scale", &[1.0 / batch as f64]);
+        if let Some(weight) = &case.sample_weight {
+            set(Source::Data, "weight", weight);
+        }
+        for ((parameter, shape), start) in objective.parameters.iter().zip(&case.shapes).zip(&case.start) {
+            assert_eq!(&parameter.shape, shape, "{}", parameter.name);
+            set(Source::Parameter, &parameter.name, start);
+        }
+        let found = reference.run(&wanted);
+        testdata::assert_near(&case.name, &found[0].data, &[case.loss_at_start], 1e-13);
+        assert_eq!(found.len() - 1, case.gradients_at_start.len());
+        for ((found, expected), parameter) in found[1..].iter().zip(&case.gradients_at_start).zip(&objective.parameters)
+        {
+            testdata::assert_near(&format!("{}, {}", case.name, parameter.name), &found.data, expected, 1e-13);
+        }
+    }
+}
+
+#[test]
+fn shapes_are_those_of_keras() {
+    let shape = |input: &[usize], layer: AnyLayer| {
+        let built = built(input, &layer, true).unwrap();
+        built.graph.shape(built.output).to_string()
+    };
+    assert_eq!(shape(&[4], Arc::new(Dense::new(3))), "[batch, 3]");
+    assert_eq!(shape(&[2, 4], Arc::new(Dense::new(3))), "[batch, 2, 3]");
+    assert_eq!(shape(&[], Arc::new(Flatten)), "[batch, 1]");
+    assert_eq!(shape(&[2, 3, 4], Arc::new(Flatten)), "[batch, 24]");
+    assert_eq!(shape(&[2, 6], Arc::new(Reshape::new(&[3, 2, 2]))), "[batch, 3, 2, 2]");
+}
+
+#[test]
+fn what_does_not_fit_is_refused_by_name() {
+    let starts = |error: String, with: &str| assert!(error.starts_with(with), "{error}");
+    starts(error(&[], Dense::new(3)), "layer dense: the input is [batch] and must be [batch, …, inputs] [dense-input]");
+    starts(error(&[4], Dense::new(0)), "layer dense: parameter dense/kernel of shape [4, 0] has no elements");
+    starts(error(&[4], Reshape::new(&[3])), "layer reshape: reshape: shape [batch, 4] does not become [batch, 3]");
+    starts(error(&[4], Dropout::new(1.0)), "layer dropout: `rate` is 1.0; allowed is a number from 0 to below 1");
+    starts(error(&[4], Dropout::new(f64::NAN)), "layer dropout: `rate` is NaN");
+    starts(error(&[4], Activation::new("rleu")), "layer activation: no activation `rleu`; did you mean `relu`?");
+    let dense = || Dense::new(1);
+    starts(
+        error(&[4], dense().activation("relu(1)")),
+        "layer dense: activation `relu(1)`: more values than its 0 settings",
+    );
+    starts(error(&[4], dense().kernel_initializer("xavier")), "layer dense: no initializer `xavier`");
+    starts(error(&[4], dense().bias_initializer("zero")), "layer dense: no initializer `zero`; did you mean `zeros`?");
+    starts(error(&[4], dense().kernel_regularizer("l2(-1)")), "layer dense: regularizer l2: `l2` is -1");
+    starts(error(&[4], dense().bias_regularizer("l3")), "layer dense: no regularizer `l3`; did you mean");
+
+    let given = [("units".into(), Argument::Int(3)), ("kernel_initializer".into(), Argument::Text("he".into()))];
+    starts(registry().make("dense", &given).unwrap_err().to_string(), "layer dense: no initializer `he`");
+    let given = [("activation".into(), Argument::Text("tahn".into()))];
+    starts(registry().make("activation", &given).unwrap_err().to_string(), "layer activation: no activation `tahn`");
+}
+
+#[test]
+fn words_and_things_are_the_same() {
+    let by_words = Dense::new(3).activation("relu").kernel_initializer("he_normal").kernel_regularizer("l2");
+    let by_things = Dense::new(3)
+        .activation(activations::Relu)
+        .kernel_initializer(schuss::initializers::HeNormal)
+        .kernel_regularizer(schuss::regularizers::L2 { l2: 0.01 });
+    assert_eq!(by_words.settings(), by_things.settings());
+    assert_eq!(by_words.settings().text("kernel_regularizer"), "l2(0.01)");
+    // The builder's defaults are the table's.
+    let made = registry().make("dense", &[("units".into(), Argument::Int(3))]).unwrap();
+    assert_eq!(made.settings(), Dense::new(3).settings());
+}
+
+fn dropped(layers: &[AnyLayer], names: &[&str], training: bool, moment: Moment, n: usize) -> Vec<f64> {
+    let mut model = Sequential::new(&[n]);
+    layers.iter().zip(names).for_each(|(l, name)| model.push(Some(name), l.clone()));
+    let built = model.build(training).unwrap();
+    let mut reference = Reference::new(&built.graph, 1).at(moment);
+    reference.set(Source::Data, "x", Tensor::full(&[1, n], 1.0));
+    reference.run(&[built.output]).remove(0).data
+}
+
+#[test]
+fn dropout_keeps_the_mean_and_does_nothing_at_evaluation() {
+    let n = 100_000;
+    let moment = Moment { seed: 3, update: 5, position: 0 };
+    for rate in [0.0, 0.2, 0.5, 0.9] {
+        let layer: [AnyLayer; 1] = [Arc::new(Dropout::new(rate))];
+        assert!(dropped(&layer, &["a"], false, moment, n).iter().all(|y| *y == 1.0));
+        let y = dropped(&layer, &["a"], true, moment, n);
+        assert!(y.iter().all(|y| *y == 0.0 || *y == 1.0 / (1.0 - rate)), "{rate}");
+        let mean = y.iter().sum::<f64>() / n as f64;
+        // Four standard errors.
+        let error = 4.0 * (rate / (1.0 - rate) / n as f64).sqrt();
+        assert!((mean - 1.0).abs() <= error, "{rate}: mean {mean}");
+    }
+}
+
+#[test]
+fn dropout_draws_anew_for_each_update_layer_and_use() {
+    let layer: AnyLayer = Arc::new(Dropout::new(0.5));
+    let moment = Moment { seed: 3, update: 5, position: 0 };
+    let of = |names: &[&str], moment| dropped(&vec![layer.clone(); names.len()], names, true, moment, 4000);
+    let share =
+        |y: &[f64], z: &[f64]| y.iter().zip(z).filter(|(y, z)| (**y != 0.0) == (**z != 0.0)).count() as f64 / 4000.0;
+    let first = of(&["a"], moment);
+    assert_eq!(first, of(&["a"], moment));
+    let others =
+        [of(&["b"], moment), of(&["a"], Moment { update: 6, ..moment }), of(&["a"], Moment { seed: 4, ..moment })];
+    for other in &others {
+        // Half of the masks agree by chance; four standard errors.
+        assert!((share(&first, other) - 0.5).abs() < 0.032);
+    }
+    // The same layer twice leaves out three quarters: its second mask is another one.
+    let twice = of(&["a", "a"], moment);
+    let kept = twice.iter().filter(|y| **y != 0.0).count() as f64 / 4000.0;
+    assert!((kept - 0.25).abs() < 0.028, "{kept}");
+}
+
+#[test]
+fn a_layer_used_twice_has_its_parameters_once() {
+    let layer: AnyLayer = Arc::new(Dense::new(4).kernel_regularizer("l2"));
+    let mut model = Sequential::new(&[4]);
+    model.push(Some("a"), layer.clone());
+    model.push(Some("a"), layer);
+    let built = model.build(true).unwrap();
+    let names: Vec<_> = built.parameters.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!((names, built.penalties.len()), (vec!["a/kernel", "a/bias"], 1));
+}
+
+#[test]
+fn gradients_pass_a_custom_layer() {
+    #[derive(Debug)]
+    struct Twice;
+    impl Layer for Twice {
+        fn kind(&self) -> &'static str {
+            "twice"
+        }
+        fn build(&self, build: &mut schuss::build::Build, x: Value) -> schuss::Result<Value> {
+            build.graph.scale(x, 2.0)
+        }
+    }
+    let Built { mut graph, input, output, .. } = Sequential::new(&[3]).add(Twice).build(true).unwrap();
+    let sum = graph.sum(output).unwrap();
+    let gradient = backpropagate(&mut graph, sum, &[input]).unwrap()[0];
+    assert_eq!(graph.constant_value(gradient), Some(2.0));
+    assert_eq!(Twice.settings(), Settings::default());
+}
