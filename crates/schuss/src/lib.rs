@@ -12,6 +12,7 @@ pub mod data;
 pub mod error;
 pub mod graph;
 pub mod initializers;
+pub mod lab;
 pub mod layers;
 pub mod losses;
 pub mod metrics;

@@ -144,6 +144,9 @@ fn losses_and_gradients_of_a_stack_are_those_of_keras() {
         set(Source::Data, "x", &case.input);
         set(Source::Data, "y", &case.target);
         set(Source::Setting, "scale", &[1.0 / batch as f64]);
+        if objective.penalty.is_some() {
+            set(Source::Setting, "share", &[1.0]);
+        }
         if let Some(weight) = &case.sample_weight {
             set(Source::Data, "weight", weight);
         }

@@ -213,8 +213,10 @@ fn every_form_names_what_it_keeps_and_gives_all_numbers() {
 
 #[test]
 fn every_entry_is_documented() {
+    let mut equations = HashSet::new();
     for (entry, made) in table() {
         let page = entry.page;
+        assert!(equations.insert(page.equation), "{}: another entry has the same equation", entry.name);
         for text in [page.summary, page.equation, page.source, page.differs] {
             assert!(text.len() > 10 && text.trim() == text, "{}: {text:?}", entry.name);
         }

@@ -12,7 +12,8 @@ pub const ENTRY: Entry<AnyActivation> = Entry {
         summary: "cuts off what is negative",
         equation: "y = max(x, 0)",
         source: "Nair and Hinton 2010, section 2, https://icml.cc/Conferences/2010/papers/432.pdf",
-        differs: "The derivative at 0 is 0, as in Keras and PyTorch. Keras' negative_slope is leaky_relu, its max_value 6 is relu6.",
+        differs: "The derivative at 0 is 0, as in Keras and PyTorch. Keras' negative_slope is leaky_relu, its \
+                  max_value 6 is relu6.",
     },
     settings: &[],
     make: |_| Ok(Arc::new(Relu)),

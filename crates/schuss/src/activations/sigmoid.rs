@@ -12,7 +12,8 @@ pub const ENTRY: Entry<AnyActivation> = Entry {
         summary: "presses x between 0 and 1",
         equation: "y = 1 / (1 + e⁻ˣ)",
         source: "Rumelhart, Hinton and Williams 1986, Learning representations by back-propagating errors, equation 2",
-        differs: "As everywhere. The losses that are a sigmoid's cross-entropy look through it, so it loses nothing where it is flat.",
+        differs: "As everywhere. The losses that are a sigmoid's cross-entropy look through it, so it loses nothing \
+                  where it is flat.",
     },
     settings: &[],
     make: |_| Ok(Arc::new(Sigmoid)),

@@ -12,8 +12,8 @@ pub const ENTRY: Entry<AnyActivation> = Entry {
         summary: "makes the numbers of the last axis probabilities",
         equation: "yᵢ = e^xᵢ / Σⱼ e^xⱼ over the last axis",
         source: "Bridle 1990, Probabilistic interpretation of feedforward classification network outputs",
-        differs: "Over the last axis only; Keras has a setting axis. The losses that are its cross-entropy look through it, so it loses \
-                  nothing where it is flat.",
+        differs: "Over the last axis only; Keras has a setting axis. The losses that are its cross-entropy look \
+                  through it, so it loses nothing where it is flat.",
     },
     settings: &[],
     make: |_| Ok(Arc::new(Softmax)),

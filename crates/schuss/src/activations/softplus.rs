@@ -11,7 +11,8 @@ pub const ENTRY: Entry<AnyActivation> = Entry {
     page: Page {
         summary: "a relu without its corner",
         equation: "y = ln(1 + eˣ)",
-        source: "Dugas, Bengio, Bélisle, Nadeau and Garcia 2001, Incorporating second-order functional knowledge for better option pricing",
+        source: "Dugas, Bengio, Bélisle, Nadeau and Garcia 2001, Incorporating second-order functional knowledge for \
+                 better option pricing",
         differs: "PyTorch has a β, which is 1 here, and is x itself above 20.",
     },
     settings: &[],

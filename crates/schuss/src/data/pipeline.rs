@@ -38,22 +38,12 @@ impl Pipeline {
         each_row(train, |row| sums.iter_mut().zip(row).for_each(|(s, x)| *s += x));
         let mean: Vec<f64> = sums.iter().map(|s| s / n).collect();
         let mut squares = vec![0.0; columns];
-        let mut range = vec![(f64::INFINITY, f64::NEG_INFINITY); columns];
         each_row(train, |row| {
-            for (c, x) in row.enumerate() {
-                squares[c] += (x - mean[c]).powi(2);
-                range[c] = (range[c].0.min(x), range[c].1.max(x));
-            }
+            squares.iter_mut().zip(&mean).zip(row).for_each(|((s, m), x)| *s += (x - m).powi(2));
         });
-        let factor = |c: usize| {
-            let (lowest, highest) = range[c];
-            let factor = (n / squares[c]).sqrt() as f32;
-            if lowest < highest && factor.is_finite() { factor } else { 1.0 }
-        };
-        Pipeline::Standardize {
-            mean: mean.iter().map(|&m| m as f32).collect(),
-            factor: (0..columns).map(factor).collect(),
-        }
+        // Of a constant column the squares are 0: the sum of up to 2²⁹ equal f32 is exact in f64.
+        let factor = squares.iter().map(|s| (n / s).sqrt() as f32).map(|f| if f.is_finite() { f } else { 1.0 });
+        Pipeline::Standardize { mean: mean.iter().map(|&m| m as f32).collect(), factor: factor.collect() }
     }
     /// Does it fit samples of this shape, and is every number of it finite?
     pub fn check(&self, shape: &[usize]) -> Result<()> {
@@ -106,7 +96,7 @@ mod tests {
 
     #[test]
     fn columns_are_standardised_with_the_population_deviation() {
-        // Column 0: mean 2, σ = √(2/3). Column 1 is constant; its mean of three is not exact in binary.
+        // Column 0: mean 2, σ = √(2/3). Column 1 is constant.
         let data = Dataset::inputs([1.0, 0.1, 2.0, 0.1, 3.0, 0.1], &[2]).unwrap();
         let pipeline = Pipeline::default_for(&data);
         let Pipeline::Standardize { mean, factor } = &pipeline else { panic!("numbers are standardised") };

@@ -10,9 +10,11 @@ pub const ENTRY: Entry<AnyInitializer> = Entry {
     name: "glorot_normal",
     page: Page {
         summary: "truncated normal: keeps the size of activations and of gradients from layer to layer",
-        equation: "w normal with mean 0, cut off at two standard deviations\nvariance 2 / (inputs + outputs) after the cut",
+        equation: "w normal with mean 0, cut off at two standard deviations\nvariance 2 / (inputs + outputs) after \
+                   the cut",
         source: "Glorot and Bengio 2010, equation 16, https://proceedings.mlr.press/v9/glorot10a.html",
-        differs: "As in Keras; PyTorch's xavier_normal is not truncated. For a convolution, inputs and outputs are each times the size of the window.",
+        differs: "As in Keras; PyTorch's xavier_normal is not truncated. For a convolution, inputs and outputs are \
+                  each times the size of the window.",
     },
     settings: &[],
     make: |_| Ok(Arc::new(GlorotNormal)),

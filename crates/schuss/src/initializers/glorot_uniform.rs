@@ -12,7 +12,8 @@ pub const ENTRY: Entry<AnyInitializer> = Entry {
         summary: "uniform: keeps the size of activations and of gradients from layer to layer",
         equation: "w uniform in [−a, a), a = √(6 / (inputs + outputs))\nvariance 2 / (inputs + outputs)",
         source: "Glorot and Bengio 2010, equation 16, https://proceedings.mlr.press/v9/glorot10a.html",
-        differs: "As in Keras, where it is every kernel's default; PyTorch calls it xavier_uniform. For a convolution, inputs and outputs are each times the size of the window.",
+        differs: "As in Keras, where it is every kernel's default; PyTorch calls it xavier_uniform. For a \
+                  convolution, inputs and outputs are each times the size of the window.",
     },
     settings: &[],
     make: |_| Ok(Arc::new(GlorotUniform)),

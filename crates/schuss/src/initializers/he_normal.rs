@@ -12,7 +12,8 @@ pub const ENTRY: Entry<AnyInitializer> = Entry {
         summary: "truncated normal: keeps the size of activations through layers of relu",
         equation: "w normal with mean 0, cut off at two standard deviations\nvariance 2 / inputs after the cut",
         source: "He, Zhang, Ren and Sun 2015, equation 10, https://arxiv.org/abs/1502.01852",
-        differs: "As in Keras; PyTorch's kaiming_normal is not truncated. For a convolution, inputs and outputs are each times the size of the window.",
+        differs: "As in Keras; PyTorch's kaiming_normal is not truncated. For a convolution, inputs and outputs are \
+                  each times the size of the window.",
     },
     settings: &[],
     make: |_| Ok(Arc::new(HeNormal)),

@@ -12,7 +12,8 @@ pub const ENTRY: Entry<AnyInitializer> = Entry {
         summary: "uniform: keeps the size of activations through layers of relu",
         equation: "w uniform in [−a, a), a = √(6 / inputs)\nvariance 2 / inputs",
         source: "He, Zhang, Ren and Sun 2015, equation 10, https://arxiv.org/abs/1502.01852",
-        differs: "As in Keras; PyTorch calls it kaiming_uniform, and its Linear starts with limits √(1 / inputs) instead. For a convolution, inputs and outputs are each times the size of the window.",
+        differs: "As in Keras; PyTorch calls it kaiming_uniform, and its Linear starts with limits √(1 / inputs) \
+                  instead. For a convolution, inputs and outputs are each times the size of the window.",
     },
     settings: &[],
     make: |_| Ok(Arc::new(HeUniform)),

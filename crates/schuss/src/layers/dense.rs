@@ -24,8 +24,8 @@ pub const ENTRY: Entry<AnyLayer> = Entry {
         summary: "every output is a weighted sum of every input, through an activation",
         equation: "y = f(x · W + b)",
         source: "Rosenblatt 1958, The perceptron; Keras 3, keras.layers.Dense",
-        differs: "Keras' names, defaults and layout: W is [inputs, units]. PyTorch's Linear keeps the transpose of W and \
-                  starts W and b uniform between ∓√(1 / inputs). No constraints, no lora_rank.",
+        differs: "Keras' names, defaults and layout: W is [inputs, units]. PyTorch's Linear keeps the transpose of W \
+                  and starts W and b uniform between ∓√(1 / inputs). No constraints, no lora_rank.",
     },
     settings: &[
         Setting {

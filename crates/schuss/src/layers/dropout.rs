@@ -12,7 +12,8 @@ pub const ENTRY: Entry<AnyLayer> = Entry {
     page: Page {
         summary: "while training, sets inputs to 0 at random and the others up, so that the mean stays",
         equation: "y = x · (u ≥ p) / (1 − p), u uniform in [0, 1)\ny = x at evaluation and prediction",
-        source: "Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov 2014, https://jmlr.org/papers/v15/srivastava14a.html",
+        source: "Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov 2014, \
+                 https://jmlr.org/papers/v15/srivastava14a.html",
         differs: "Inverted, as in Keras and PyTorch; the paper scales at prediction instead. The mask is a function of \
                   the run's seed, the layer's name, the update and the place in the batch, so there is no seed of the \
                   layer's own; no noise_shape.",

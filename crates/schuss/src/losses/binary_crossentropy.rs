@@ -16,8 +16,8 @@ pub const ENTRY: Entry<AnyLoss> = Entry {
                    with label smoothing, y (1 − s) + s / 2 in place of y",
         source: "Good 1952, https://doi.org/10.1111/j.2517-6161.1952.tb00104.x; \
                  label smoothing: Szegedy et al. 2016, section 7, https://arxiv.org/abs/1512.00567",
-        differs: "After a sigmoid, and from logits, computed as softplus(z) − y z, with its full derivative for every z. \
-                  Keras clips p at 1e-7, where a sure error has no derivative any more; so does this where the \
+        differs: "After a sigmoid, and from logits, computed as softplus(z) − y z, with its full derivative for every \
+                  z. Keras clips p at 1e-7, where a sure error has no derivative any more; so does this where the \
                   probabilities come from elsewhere. Classes count as with mean_squared_error.",
     },
     settings: &[FROM_LOGITS, LABEL_SMOOTHING],

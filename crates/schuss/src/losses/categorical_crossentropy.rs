@@ -16,10 +16,10 @@ pub const ENTRY: Entry<AnyLoss> = Entry {
                    with label smoothing, y (1 − s) + s / n in place of y",
         source: "Good 1952, https://doi.org/10.1111/j.2517-6161.1952.tb00104.x; \
                  label smoothing: Szegedy et al. 2016, section 7, https://arxiv.org/abs/1512.00567",
-        differs: "After a softmax, and from logits, computed as Σ y (ln Σ e^z − z), with its full derivative for every z. \
-                  Keras clips p at 1e-7, where a sure error has no derivative any more; so does this where the \
-                  probabilities come from elsewhere, after dividing each row by its sum. A class counts as 1 at its \
-                  output and 0 elsewhere.",
+        differs: "After a softmax, and from logits, computed as Σ y (ln Σ e^z − z), with its full derivative for \
+                  every z. Keras clips p at 1e-7, where a sure error has no derivative any more; so does this where \
+                  the probabilities come from elsewhere, after dividing each row by its sum. A class counts as 1 at \
+                  its output and 0 elsewhere.",
     },
     settings: &[FROM_LOGITS, LABEL_SMOOTHING],
     make: |s| {

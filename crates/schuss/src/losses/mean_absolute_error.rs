@@ -13,7 +13,8 @@ pub const ENTRY: Entry<AnyLoss> = Entry {
         summary: "the mean over outputs of the size of errors",
         equation: "L = 1/n Σᵢ |pᵢ − yᵢ| over the n outputs",
         source: "Laplace 1793, Sur quelques points du système du monde, article 15",
-        differs: "As in Keras and PyTorch; the derivative at an error of 0 is 0. Classes count as with mean_squared_error.",
+        differs: "As in Keras and PyTorch; the derivative at an error of 0 is 0. Classes count as with \
+                  mean_squared_error.",
     },
     settings: &[],
     make: |_| Ok(Arc::new(MeanAbsoluteError)),

@@ -13,8 +13,8 @@ pub const ENTRY: Entry<AnyLoss> = Entry {
         summary: "the mean over outputs of squared errors",
         equation: "L = 1/n Σᵢ (pᵢ − yᵢ)² over the n outputs",
         source: "Legendre 1805, Nouvelles méthodes pour la détermination des orbites des comètes, appendix",
-        differs: "As in Keras and PyTorch. Classes count as 1 at their output and 0 elsewhere; one of two classes with a \
-                  single output as 0 or 1.",
+        differs: "As in Keras and PyTorch. Classes count as 1 at their output and 0 elsewhere; one of two classes \
+                  with a single output as 0 or 1.",
     },
     settings: &[],
     make: |_| Ok(Arc::new(MeanSquaredError)),

@@ -14,9 +14,9 @@ pub const ENTRY: Entry<AnyLoss> = Entry {
         summary: "the surprise of the class that came, given by its index",
         equation: "L = −ln pᵧ of the class y, p = softmax z",
         source: "Good 1952, https://doi.org/10.1111/j.2517-6161.1952.tb00104.x",
-        differs: "As categorical_crossentropy here: stable after a softmax and from logits, where Keras clips p at 1e-7. \
-                  A target that is a single number is an index; one that is no index gives NaN, which stops a training \
-                  (Keras: a loss of 0 or an error, by backend). No ignore_class.",
+        differs: "As categorical_crossentropy here: stable after a softmax and from logits, where Keras clips p at \
+                  1e-7. A target that is a single number is an index; one that is no index gives NaN, which stops a \
+                  training (Keras: a loss of 0 or an error, by backend). No ignore_class.",
     },
     settings: &[FROM_LOGITS],
     make: |s| Ok(Arc::new(SparseCategoricalCrossentropy { from_logits: s.bool("from_logits") })),
@@ -47,21 +47,15 @@ impl Loss for SparseCategoricalCrossentropy {
                 let found = g.drop_last(found)?;
                 g.divide(loss, found)
             }
-            (TargetKind::Numbers(_), _) => Err(Error::value(
-                "not-a-label",
-                format!(
-                    "the target is {}, and must be a class or its index; for shares of classes there is categorical_crossentropy",
-                    target.kind
-                ),
-            )),
+            (TargetKind::Numbers(_), _) => {
+                let mend = "for shares of classes there is categorical_crossentropy";
+                let message = format!("the target is {} and must be a class or its index; {mend}", target.kind);
+                Err(Error::value("not-a-label", message))
+            }
             (TargetKind::Class(_), _) => {
                 let y = target.distribution(g, prediction)?;
                 surprise(g, prediction, y, self.from_logits)
             }
         }
-    }
-    fn output(&self, target: TargetKind) -> (usize, &'static str) {
-        let (TargetKind::Class(n) | TargetKind::Numbers(n)) = target;
-        (n, if self.from_logits { "linear" } else { "softmax" })
     }
 }

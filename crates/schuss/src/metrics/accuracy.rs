@@ -13,9 +13,9 @@ pub const ENTRY: Entry<AnyMetric> = Entry {
         summary: "how often the greatest output is that of the class",
         equation: "A = 1 where argmax p = y, else 0\nof a single output, binary_accuracy",
         source: "Keras 3, keras.metrics.Accuracy as compile(metrics=[\"accuracy\"]) reads it",
-        differs: "As in Keras, which has sparse_categorical_accuracy and categorical_accuracy for targets as index and as \
-                  shares; here they are other names of this. Of equal outputs the first is the greatest. After a \
-                  softmax its input is compared, which has the same order.",
+        differs: "As in Keras, which has sparse_categorical_accuracy and categorical_accuracy for targets as index \
+                  and as shares; here they are other names of this. Of equal outputs the first is the greatest. After \
+                  a softmax its input is compared, which has the same order.",
     },
     settings: &[],
     make: |_| Ok(Arc::new(Accuracy)),

@@ -13,8 +13,8 @@ pub const ENTRY: Entry<AnyMetric> = Entry {
         summary: "the share of outputs that are on the right side of a threshold",
         equation: "A = 1/n Σᵢ [(pᵢ > t) = yᵢ] over the n outputs, yᵢ = 0 or 1",
         source: "Keras 3, keras.metrics.BinaryAccuracy",
-        differs: "As in Keras: what is at the threshold is below it. For a model that ends in logits, or is trained with \
-                  hinge, the threshold is 0.",
+        differs: "As in Keras: what is at the threshold is below it. For a model that ends in logits, or is trained \
+                  with hinge, the threshold is 0.",
     },
     settings: &[Setting {
         name: "threshold",

@@ -13,8 +13,8 @@ pub const ENTRY: Entry<AnyMetric> = Entry {
         summary: "how often the class is among the k greatest outputs",
         equation: "A = 1 where fewer than k outputs are greater than that of the class, else 0",
         source: "Keras 3, keras.metrics.TopKCategoricalAccuracy",
-        differs: "As in Keras; its sparse_top_k_categorical_accuracy is another name of this. After a softmax its input \
-                  is compared, which has the same order.",
+        differs: "As in Keras; its sparse_top_k_categorical_accuracy is another name of this. After a softmax its \
+                  input is compared, which has the same order.",
     },
     settings: &[Setting {
         name: "k",

@@ -113,6 +113,11 @@ fn smooth<const UNITS: usize>(b: &mut Build, x: Value) -> Result<Value> {
     let s = b.graph.sigmoid(z)?;
     b.graph.tanh(s)
 }
+/// Logits of some ten thousand: what saturates must still give the whole gradient.
+fn large<const UNITS: usize>(b: &mut Build, x: Value) -> Result<Value> {
+    let z = affine(b, x, UNITS)?;
+    b.graph.scale(z, 1e4)
+}
 fn with_l2<const UNITS: usize>(b: &mut Build, x: Value) -> Result<Value> {
     let y = affine(b, x, UNITS)?;
     let inputs = b.graph.shape(x).last().expect("a fixed axis");
@@ -239,6 +244,8 @@ pub fn cases() -> Vec<Case> {
             0,
         ),
         case("one_unit", model(&[1], &[("a", smooth::<1>), ("b", last::<1>)]), binary, &[], numbers(1), false, 0),
+        case("large_logits", model(&[5], &[("a", large::<4>)]), sparse, &[top::<1>], class(4), false, 0),
+        case("large_binary", model(&[5], &[("a", large::<1>)]), binary, &[], numbers(1), false, 0),
         case(
             "shared_layer",
             model(&[33], &[("a", hidden::<33>), ("a", hidden::<33>), ("b", last::<5>)]),

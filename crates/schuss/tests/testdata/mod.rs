@@ -1,4 +1,6 @@
 //! Cases as data: `testdata/*.json`, made by `xtask/oracle`.
+// Not every test that includes this needs all of it.
+#![allow(dead_code)]
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -1,0 +1,5 @@
+//! Measurements.
+
+mod bench;
+
+pub use bench::{Bench, Workload, workloads};

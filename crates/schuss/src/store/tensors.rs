@@ -1,0 +1,187 @@
+//! Tensors and one text in a safetensors file.
+
+use super::atomic;
+use crate::data::readers::file::show;
+use crate::error::{Error, Result};
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, View};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// The one key of the metadata.
+const KEY: &str = "schuss";
+/// In the text: the SHA-256 of everything else.
+const SHA256: &str = "sha256";
+
+/// The numbers of a tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Numbers {
+    /// 32 bits each.
+    F32(Vec<f32>),
+    /// 64 bits each.
+    F64(Vec<f64>),
+    /// Of another type, which is not read: its name in the format.
+    Other(String),
+}
+
+/// A named array.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// `dense/kernel`.
+    pub name: String,
+    /// Its sizes.
+    pub shape: Vec<usize>,
+    /// Its numbers, row-major.
+    pub numbers: Numbers,
+}
+
+/// What a safetensors file holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensors {
+    /// The tensors, by name.
+    pub tensors: Vec<Tensor>,
+    /// The text that says what they are; none in files of others.
+    pub text: Option<Value>,
+}
+
+impl Tensors {
+    /// The file's bytes. Equal contents give equal bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut tensors: Vec<&Tensor> = self.tensors.iter().collect();
+        tensors.sort_by(|a, b| a.name.cmp(&b.name));
+        let stored: Vec<Stored> = tensors.iter().map(|t| Stored::of(t)).collect();
+        let metadata = self.text.clone().map(|mut text| {
+            let digest = digest(&text, stored.iter().map(|s| (s.name, s.dtype, s.shape, s.bytes.as_slice())));
+            if let Value::Object(object) = &mut text {
+                object.insert(SHA256.into(), digest.into());
+            }
+            HashMap::from([(KEY.to_owned(), canonical(&text))])
+        });
+        let named = stored.iter().map(|s| (s.name, s));
+        safetensors::serialize(named, metadata).map_err(|e| Error::format("not-storable", format!("tensors: {e}")))
+    }
+    /// Writes the file as a whole, or leaves what is there.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        atomic::replace(path, &self.to_bytes()?)
+    }
+    /// Reads a file of anyone.
+    pub fn read(path: &Path) -> Result<Self> {
+        let unreadable = |e| atomic::failed("file-unreadable", path, "can't be read", &e);
+        let size = path.metadata().map_err(unreadable)?;
+        if !size.is_file() {
+            return Err(Error::file("file-unreadable", format!("{}: can't be read: it is not a file", show(path))));
+        }
+        let mut bytes = Vec::new();
+        File::open(path).and_then(|f| f.take(size.len()).read_to_end(&mut bytes)).map_err(unreadable)?;
+        Self::from_bytes(&bytes).map_err(|e| e.at(show(path)))
+    }
+    /// From a file's bytes, whatever they are.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| refuse(&e, bytes.len()))?;
+        let file = SafeTensors::deserialize(bytes).map_err(|e| refuse(&e, bytes.len()))?;
+        let mut views: Vec<_> = file.iter().collect();
+        views.sort_by(|a, b| a.0.cmp(b.0));
+        let text = header.metadata().as_ref().and_then(|m| m.get(KEY)).map(|text| {
+            let parsed = || Error::format("file-altered", "the text under `schuss` in the metadata is not JSON");
+            serde_json::from_str::<Value>(text).map_err(|_| parsed())
+        });
+        let text = text.transpose()?.map(|mut text| {
+            let stored = text.as_object_mut().and_then(|o| o.shift_remove(SHA256));
+            let parts = views.iter().map(|(name, v)| (*name, v.dtype(), v.shape(), v.data()));
+            if stored != Some(Value::String(digest(&text, parts))) {
+                return Err(Error::format("file-altered", "the file was altered after it was written: its SHA-256 differs"));
+            }
+            Ok(text)
+        });
+        let tensors = views.iter().map(|(name, v)| Tensor {
+            name: (*name).to_owned(),
+            shape: v.shape().to_vec(),
+            numbers: match v.dtype() {
+                Dtype::F32 => Numbers::F32(v.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
+                Dtype::F64 => Numbers::F64(v.data().as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect()),
+                other => Numbers::Other(other.to_string()),
+            },
+        });
+        Ok(Tensors { tensors: tensors.collect(), text: text.transpose()? })
+    }
+}
+
+/// JSON with sorted keys and no spaces: equal values are equal texts.
+pub(super) fn canonical(value: &Value) -> String {
+    fn sorted(value: &Value) -> Value {
+        match value {
+            Value::Object(object) => {
+                let mut pairs: Vec<_> = object.iter().collect();
+                pairs.sort_by(|a, b| a.0.cmp(b.0));
+                Value::Object(pairs.into_iter().map(|(k, v)| (k.clone(), sorted(v))).collect::<Map<_, _>>())
+            }
+            Value::Array(list) => Value::Array(list.iter().map(sorted).collect()),
+            other => other.clone(),
+        }
+    }
+    sorted(value).to_string()
+}
+
+struct Stored<'a> {
+    name: &'a str,
+    dtype: Dtype,
+    shape: &'a [usize],
+    bytes: Vec<u8>,
+}
+
+impl<'a> Stored<'a> {
+    fn of(tensor: &'a Tensor) -> Self {
+        let (dtype, bytes) = match &tensor.numbers {
+            Numbers::F32(x) => (Dtype::F32, x.iter().flat_map(|x| x.to_le_bytes()).collect()),
+            Numbers::F64(x) => (Dtype::F64, x.iter().flat_map(|x| x.to_le_bytes()).collect()),
+            Numbers::Other(kind) => unreachable!("numbers of type {kind} are read from files of others only"),
+        };
+        Stored { name: &tensor.name, dtype, shape: &tensor.shape, bytes }
+    }
+}
+
+impl View for &Stored<'_> {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+    fn shape(&self) -> &[usize] {
+        self.shape
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// The SHA-256 of a text and tensors in the order of their names, in hexadecimal digits.
+fn digest<'a>(text: &Value, parts: impl Iterator<Item = (&'a str, Dtype, &'a [usize], &'a [u8])>) -> String {
+    let mut sha = Sha256::new();
+    sha.update(canonical(text));
+    for (name, dtype, shape, bytes) in parts {
+        sha.update(format!("\n{name:?} {dtype} {shape:?}\n"));
+        sha.update(bytes);
+    }
+    sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn refuse(e: &SafeTensorError, size: usize) -> Error {
+    use SafeTensorError as E;
+    match e {
+        E::MetadataIncompleteBuffer => {
+            let message = format!("the file has {size} bytes, which is not what its header announces: it is cut, or altered");
+            Error::format("file-cut", message)
+        }
+        E::HeaderTooSmall | E::InvalidHeaderLength | E::HeaderTooLarge | E::InvalidHeader(_)
+        | E::InvalidHeaderDeserialization(_) => {
+            let message = format!("{size} bytes that do not start with a safetensors header ({e}): another format, or cut");
+            Error::format("not-safetensors", message)
+        }
+        _ => Error::format("bad-tensors", format!("the safetensors header contradicts itself: {e}")),
+    }
+}
