@@ -19,7 +19,7 @@ pub fn exp(x: f32) -> f32 {
     p = p * r + 8.333_452e-3;
     p = p * r + 4.166_579_6e-2;
     p = p * r + 1.666_666_5e-1;
-    p = p * r + 5.000_000_1e-1;
+    p = p * r + 0.5;
     let p = p * (r * r) + r + 1.0;
     // 2^n in two factors, so that n = 128 does not overflow on the way.
     let whole = t.to_bits().wrapping_sub(ROUND.to_bits());
@@ -49,7 +49,7 @@ pub fn log(x: f32) -> f32 {
     p = p * r - 1.666_805_8e-1;
     p = p * r + 2.000_071_5e-1;
     p = p * r - 2.499_999_4e-1;
-    p = p * r + 3.333_333_1e-1;
+    p = p * r + 3.333_333e-1;
     let z = r * r;
     let y = (p * r * z - 2.121_944_4e-4 * e) - 0.5 * z + r + 0.693_359_4 * e;
     let y = if x < f32::MIN_POSITIVE { f32::NEG_INFINITY } else { y };
@@ -95,7 +95,7 @@ pub fn tanh(x: f32) -> f32 {
     p = p * z + 2.063_908_7e-2;
     p = p * z - 5.373_971_6e-2;
     p = p * z + 1.333_144_2e-1;
-    p = p * z - 3.333_328_2e-1;
+    p = p * z - 3.333_328e-1;
     let small = p * z * x + x;
     if a < 0.625 { small } else { large }
 }

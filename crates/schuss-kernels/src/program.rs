@@ -67,23 +67,70 @@ pub struct Update {
 #[derive(Clone, Debug)]
 pub enum Work {
     /// C = A · B with so many inner steps.
-    Product { /** A. */ a: View, /** B. */ b: View, /** Columns of A. */ k: usize },
+    Product {
+        /** A. */
+        a: View,
+        /** B. */
+        b: View,
+        /** Columns of A. */
+        k: usize,
+    },
     /// Nothing: the finish's tape makes the numbers.
     Map,
     /// One row, the call's: sums over `rows` rows of numbers that a finish of its own makes.
-    SumRows { /** Makes the numbers. */ source: usize, /** How many rows. */ rows: usize },
+    SumRows {
+        /** Makes the numbers. */
+        source: usize,
+        /** How many rows. */
+        rows: usize,
+    },
     /// Each row of `x` to a number.
-    Fold { /** How. */ f: rows::RowFold, /** From. */ x: View, /** Numbers in a row. */ width: usize },
+    Fold {
+        /** How. */
+        f: rows::RowFold,
+        /** From. */
+        x: View,
+        /** Numbers in a row. */
+        width: usize,
+    },
     /// Rows to rows.
-    RowMap { /** How. */ f: rows::RowMap, /** From. */ x: View, /** To. */ y: View },
+    RowMap {
+        /** How. */
+        f: rows::RowMap,
+        /** From. */
+        x: View,
+        /** To. */
+        y: View,
+    },
     /// Indices to rows of zeros with a one.
-    OneHot { /** From. */ labels: View, /** To. */ y: View },
+    OneHot {
+        /** From. */
+        labels: View,
+        /** To. */
+        y: View,
+    },
     /// Rows and indices to 1 or 0.
-    InTopK { /** How many count. */ k: usize, /** Scores. */ x: View, /** Indices. */ labels: View, /** To. */ y: View },
+    InTopK {
+        /** How many count. */
+        k: usize,
+        /** Scores. */
+        x: View,
+        /** Indices. */
+        labels: View,
+        /** To. */
+        y: View,
+    },
     /// Softmax, cross-entropy, derivative.
     CrossEntropy(CrossEntropy),
     /// Numbers from places that no other view can describe: sizes and strides of any number of axes, to a dense array.
-    Spread { /** From where. */ from: View, /** Each axis' size and stride. */ axes: Vec<(usize, usize)>, /** To. */ y: View },
+    Spread {
+        /** From where. */
+        from: View,
+        /** Each axis' size and stride. */
+        axes: Vec<(usize, usize)>,
+        /** To. */
+        y: View,
+    },
 }
 
 /// See [`rows::CrossEntropy`].
@@ -165,7 +212,14 @@ impl Program {
     ///
     /// # Panics
     /// If the spaces are smaller than those the program was checked against.
-    pub fn run(&mut self, pool: &Pool, arena: &mut Buffer, arrays: &mut [Buffer], feed: &Feed, moment: &Moment) -> bool {
+    pub fn run(
+        &mut self,
+        pool: &Pool,
+        arena: &mut Buffer,
+        arrays: &mut [Buffer],
+        feed: &Feed,
+        moment: &Moment,
+    ) -> bool {
         let fits = arena.len() >= self.sizes[0]
             && arrays.len() + 1 >= self.sizes.len()
             && arrays.iter().zip(&self.sizes[1..]).all(|(a, &n)| a.len() >= n);
@@ -278,16 +332,23 @@ impl Run<'_> {
                 Work::Product { a, b, k } => {
                     let own = product::scratch_len(self.isa, rows.len(), cols.len(), *k).next_multiple_of(16);
                     let (own, more) = scratch.split_at_mut(own);
-                    let matrix = |v: View| Matrix {
-                        ptr: self.at(v, 0, 0),
-                        row_stride: v.row_stride,
-                        col_stride: v.col_stride,
-                    };
+                    let matrix =
+                        |v: View| Matrix { ptr: self.at(v, 0, 0), row_stride: v.row_stride, col_stride: v.col_stride };
                     let finish = &self.finishes[call.finish.expect("a product has a finish")];
                     match finish.stores[..] {
                         [(Argument::Block, c)] if finish.tape.is_empty() && finish.update.is_none() => {
                             let to = self.at(c, 0, 0);
-                            product::product_into(self.isa, rows, cols, *k, matrix(*a), matrix(*b), own, to, c.row_stride);
+                            product::product_into(
+                                self.isa,
+                                rows,
+                                cols,
+                                *k,
+                                matrix(*a),
+                                matrix(*b),
+                                own,
+                                to,
+                                c.row_stride,
+                            );
                         }
                         _ => {
                             let more = more.as_mut_ptr();
@@ -445,7 +506,7 @@ pub const STATES: usize = 8;
 
 /// Cuts rows × cols into blocks of at most [`BLOCK`] numbers, whole rows where they fit.
 fn for_blocks(rows: Range<usize>, cols: Range<usize>, mut f: impl FnMut(usize, usize, usize, usize)) {
-    let width = cols.len().min(BLOCK / 2).max(1);
+    let width = cols.len().clamp(1, BLOCK / 2);
     let height = (BLOCK / width).max(1);
     let mut row = rows.start;
     while row < rows.end {

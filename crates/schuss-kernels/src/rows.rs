@@ -192,6 +192,7 @@ fn halve(mut x: [f32; LANES], f: impl Fn(f32, f32) -> f32) -> f32 {
 
 /// Puts exp(z − max) into `e` (padded with zeros to sixteen) and gives max and the sum.
 #[inline(always)]
+#[allow(clippy::needless_range_loop)] // sixteen lanes in step
 unsafe fn exponentials(z: *const f32, cols: usize, e: *mut f32) -> (f32, f32) {
     // SAFETY: the caller vouches for `cols` numbers at z, and as many rounded up to sixteen at e.
     unsafe {

@@ -188,7 +188,13 @@ enum Row {
 }
 
 #[inline(always)]
-unsafe fn interpret(t: &[Instruction], block: Block, operands: &[Operand], moment: &Moment, scratch: *mut f32) -> *mut f32 {
+unsafe fn interpret(
+    t: &[Instruction],
+    block: Block,
+    operands: &[Operand],
+    moment: &Moment,
+    scratch: *mut f32,
+) -> *mut f32 {
     for (place, instruction) in t.iter().enumerate() {
         for row in 0..block.rows {
             // SAFETY: every place is within the block, an operand, or the scratch that the caller vouches for.

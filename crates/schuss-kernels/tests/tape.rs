@@ -3,7 +3,10 @@
 use schuss_kernels::tape::{Argument, BLOCK, Binary, Block, Element, Instruction, Moment, Operand, Unary, run};
 use schuss_kernels::{Buffer, Isa};
 
-const UNARY: &[(Unary, fn(f64) -> f64)] = &[
+type F1 = fn(f64) -> f64;
+type F2 = fn(f64, f64) -> f64;
+
+const UNARY: &[(Unary, F1)] = &[
     (Unary::Negative, |x| -x),
     (Unary::Absolute, f64::abs),
     (Unary::Sign, |x| if x == 0.0 { 0.0 } else { x.signum() }),
@@ -18,7 +21,7 @@ const UNARY: &[(Unary, fn(f64) -> f64)] = &[
     (Unary::Softplus, |x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
 ];
 
-const BINARY: &[(Binary, fn(f64, f64) -> f64)] = &[
+const BINARY: &[(Binary, F2)] = &[
     (Binary::Add, |a, b| a + b),
     (Binary::Subtract, |a, b| a - b),
     (Binary::Multiply, |a, b| a * b),
@@ -41,7 +44,8 @@ fn one(isa: Isa, element: Element, arguments: [Argument; 3], cols: usize, block:
     let operand = |row_stride, col_stride| Operand { ptr: beside.as_ptr(), row_stride, col_stride };
     let operands = [operand(STRIDE, 1), operand(0, 1), operand(1, 0), operand(0, 0)];
     let tape = [Instruction { element, arguments }];
-    let what = Block { ptr: block.as_mut_ptr(), rows: ROWS, cols, stride: STRIDE, first: 0, width: cols as u64, sample: 0 };
+    let what =
+        Block { ptr: block.as_mut_ptr(), rows: ROWS, cols, stride: STRIDE, first: 0, width: cols as u64, sample: 0 };
     // SAFETY: this machine has `isa`; all arrays have ROWS · STRIDE numbers, the scratch one block.
     let out = unsafe { run(isa, &tape, what, &operands, &Moment::default(), scratch.as_mut_ptr()) };
     // SAFETY: within the scratch.
@@ -66,7 +70,8 @@ fn every_unary_instruction() {
         let bits = |isa| one(isa, Element::Unary(*f), [Argument::Block; 3], 31, &x, &x);
         let first = bits(Isa::Portable);
         for isa in Isa::all_available() {
-            let same = first.iter().zip(bits(isa)).all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()));
+            let same =
+                first.iter().zip(bits(isa)).all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()));
             assert!(same, "{f:?} on {isa:?}");
         }
         for (i, found) in first.iter().enumerate() {

@@ -50,7 +50,14 @@ struct Exact {
 }
 
 impl Exact {
-    fn new(model: &Sequential, loss: &AnyLoss, target: TargetKind, weighted: bool, optimizer: Optimizer, start: &[Vec<f64>]) -> Self {
+    fn new(
+        model: &Sequential,
+        loss: &AnyLoss,
+        target: TargetKind,
+        weighted: bool,
+        optimizer: Optimizer,
+        start: &[Vec<f64>],
+    ) -> Self {
         let objective = Objective::new(model, loss, &[], target, weighted, true, |_| true).unwrap();
         let slots = optimizer.rule.slots();
         let states = start.iter().map(|p| slots.iter().map(|s| vec![s.initial; p.len()]).collect()).collect();
@@ -168,7 +175,12 @@ fn every_step_is_keras_own() {
                 for (i, want) in weights.as_array().unwrap().iter().enumerate() {
                     for (j, want) in numbers(want).into_iter().enumerate() {
                         near(&format!("{what}, parameter {i}"), exact.parameters[i][j], want, 1e-9);
-                        near(&format!("{what}, parameter {i} of the plan"), f64::from(m.variables().read(i)[j]), want, 1e-5);
+                        near(
+                            &format!("{what}, parameter {i} of the plan"),
+                            f64::from(m.variables().read(i)[j]),
+                            want,
+                            1e-5,
+                        );
                     }
                 }
                 let after = exact.gradients(&x, &y, weight.as_deref(), n).0;

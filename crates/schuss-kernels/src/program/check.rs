@@ -27,7 +27,9 @@ pub(super) fn check(phases: &[Phase], finishes: &[Finish], sizes: &[usize]) {
                     let name = &call.name;
                     let size = sizes.get(touch.view.space as usize).copied();
                     assert!(size.is_some_and(|n| end(&touch) <= n), "{name} leaves its space: {touch:?} of {size:?}");
-                    if let Some((other, at)) = before.iter().find(|(_, t)| (t.write || touch.write) && overlap(t, &touch)) {
+                    if let Some((other, at)) =
+                        before.iter().find(|(_, t)| (t.write || touch.write) && overlap(t, &touch))
+                    {
                         panic!("in phase {number}, {name} and {other} of another thread meet: {touch:?} and {at:?}");
                     }
                     own.push((name.as_str(), touch));
@@ -200,7 +202,8 @@ mod tests {
     fn overlap_never_misses() {
         let places = |t: &Touch| {
             let at = |r: usize, c: usize| t.view.offset + r * t.view.row_stride + c * t.view.col_stride;
-            let mut all: Vec<usize> = t.rows.clone().flat_map(|r| t.cols.clone().map(move |c| (r, c))).map(|(r, c)| at(r, c)).collect();
+            let mut all: Vec<usize> =
+                t.rows.clone().flat_map(|r| t.cols.clone().map(move |c| (r, c))).map(|(r, c)| at(r, c)).collect();
             all.sort_unstable();
             all
         };

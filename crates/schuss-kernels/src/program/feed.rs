@@ -19,7 +19,12 @@ pub enum Transform<'a> {
     /// x · factor.
     Scale(f32),
     /// (x − mean) · factor, each with its own.
-    Affine { /** Means. */ mean: &'a [f32], /** Factors. */ factor: &'a [f32] },
+    Affine {
+        /** Means. */
+        mean: &'a [f32],
+        /** Factors. */
+        factor: &'a [f32],
+    },
 }
 
 /// So many numbers a sample.

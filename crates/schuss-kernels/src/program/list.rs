@@ -15,8 +15,7 @@ pub(super) fn listing(phases: &[Phase], finishes: &[Finish]) -> String {
                 continue;
             }
             seen.push(&call.name);
-            let parts: Vec<String> =
-                phase.threads.iter().flatten().filter(|c| c.name == call.name).map(|c| part(c)).collect();
+            let parts: Vec<String> = phase.threads.iter().flatten().filter(|c| c.name == call.name).map(part).collect();
             line(&mut text, format!("  {}{}  {}", call.name, finish(call, finishes), parts.join(" | ")));
         }
     }

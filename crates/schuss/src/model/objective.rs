@@ -87,8 +87,10 @@ impl Objective {
                 let p = g.multiply(p, share)?;
                 total = g.add(total, p)?;
             }
-            let places: Vec<usize> = (0..built.parameters.len()).filter(|&i| trained(&built.parameters[i].name)).collect();
-            let leaf = |i: &usize| g.find(Source::Parameter, &built.parameters[*i].name).expect("parameters are leaves");
+            let places: Vec<usize> =
+                (0..built.parameters.len()).filter(|&i| trained(&built.parameters[i].name)).collect();
+            let leaf =
+                |i: &usize| g.find(Source::Parameter, &built.parameters[*i].name).expect("parameters are leaves");
             let wrt: Vec<Value> = places.iter().map(leaf).collect();
             gradients = places.into_iter().zip(backpropagate(&mut g, total, &wrt)?).collect();
         }

@@ -28,6 +28,7 @@ impl Sequential {
         Sequential { input: input.to_vec(), layers: Vec::new() }
     }
     /// Adds a layer, named as Keras does: `dense`, `dense_1`, `dense_2` …
+    #[allow(clippy::should_implement_trait)] // Keras' word
     pub fn add(mut self, layer: impl crate::layers::Layer + 'static) -> Self {
         self.push(None, std::sync::Arc::new(layer));
         self

@@ -157,7 +157,10 @@ impl<'g> List<'g> {
         let x = |i: usize| g.node(v).inputs[i];
         let step = |kernel, base, chain| Step { kernel, base, chain, write: None };
         let ends = |kernel| Some(step(kernel, Some(v), Vec::new()));
-        if g.operation::<Input>(v).is_some() || g.operation::<Constant>(v).is_some() || g.operation::<Reshape>(v).is_some() {
+        if g.operation::<Input>(v).is_some()
+            || g.operation::<Constant>(v).is_some()
+            || g.operation::<Reshape>(v).is_some()
+        {
             return None;
         }
         if self.elementwise(v) {
@@ -265,9 +268,7 @@ impl<'g> List<'g> {
             (Kernel::CrossEntropy(c), _) => self.matrix(c.logits),
             (Kernel::InTopK { scores, .. }, _) => self.matrix(*scores),
             (Kernel::Fold { x, .. }, _) => (self.matrix(*x).0, 1),
-            _ => {
-                frame_of(&self.sizes(step.last().expect("a step computes something")))
-            }
+            _ => frame_of(&self.sizes(step.last().expect("a step computes something"))),
         }
     }
     /// The strides at which a value of `sizes` is read beside a frame of rows and columns whose own value has

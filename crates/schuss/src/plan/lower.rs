@@ -57,7 +57,14 @@ const UNIT: usize = 32;
 const SHORT: usize = 64;
 
 /// Makes the program.
-pub fn lower(list: &List, trained: &[Trained], sweep: Option<Sweep>, store: &Store, isa: Isa, threads: usize) -> Lowered {
+pub fn lower(
+    list: &List,
+    trained: &[Trained],
+    sweep: Option<Sweep>,
+    store: &Store,
+    isa: Isa,
+    threads: usize,
+) -> Lowered {
     let cuts: Vec<Cut> = list.steps.iter().map(|s| cut(list, s, threads)).collect();
     let after = writes_follow_reads(list, trained);
     let phase = phases::assign(list, &cuts, &after, threads);

@@ -138,7 +138,8 @@ impl Machine {
         let t = self.updates + 1;
         let optimizer = self.optimizer.as_ref().expect("a machine that updates has an optimizer");
         optimizer.rule.numbers(t, learning_rate, &mut self.memory, &mut self.numbers);
-        let place = self.plans.iter().position(|p| p.entry == Entry::Update && p.batch == n).expect("an update came first");
+        let place =
+            self.plans.iter().position(|p| p.entry == Entry::Update && p.batch == n).expect("an update came first");
         self.step(place, &Feed::default(), 0, n, sums);
         self.updates = t;
     }
@@ -179,7 +180,10 @@ impl Machine {
     pub fn set_progress(&mut self, updates: u64, memory: &[f64]) -> Result<()> {
         if memory.len() != self.memory.len() {
             let (found, want) = (memory.len(), self.memory.len());
-            return Err(Error::format("rule-memory", format!("the rule's memory has {found} numbers; it must have {want}")));
+            return Err(Error::format(
+                "rule-memory",
+                format!("the rule's memory has {found} numbers; it must have {want}"),
+            ));
         }
         self.updates = updates;
         self.memory.copy_from_slice(memory);
@@ -252,7 +256,8 @@ impl Machine {
             trained.push(Trained { place, leaf, gradient });
         }
         let of = |v: Value| map[v.index()];
-        let measured = || [objective.losses].iter().chain(&objective.metrics).chain(&objective.penalty).map(|v| of(*v)).collect();
+        let measured =
+            || [objective.losses].iter().chain(&objective.metrics).chain(&objective.penalty).map(|v| of(*v)).collect();
         let (roots, writes): (Vec<Value>, Option<Writes>) = match entry {
             Entry::Update => (measured(), Some(Writes::Update)),
             Entry::Accumulate => (measured(), Some(Writes::Accumulate)),

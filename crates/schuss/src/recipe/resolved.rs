@@ -70,7 +70,8 @@ impl Recipe {
         let (data, reader) = self.data(tables, &train)?;
         let (name, given) = self.thing("optimizer", OPTIMIZER)?;
         if name.contains(':') {
-            let message = format!("optimizer `{name}`: forms of other libraries (name:form) are not available in this version");
+            let message =
+                format!("optimizer `{name}`: forms of other libraries (name:form) are not available in this version");
             return Err(Error::value("not-available", message));
         }
         let optimizer = tables.optimizers.make(&name, &given)?;
@@ -133,9 +134,9 @@ impl Recipe {
     fn metrics(&self, tables: &Tables) -> Result<Option<Vec<AnyMetric>>> {
         let Some(value) = self.table.get("metrics") else { return Ok(None) };
         let words = |v: &Value| {
-            let words = v.as_str().ok_or_else(|| {
-                Error::value("recipe-type", format!("`metrics` is {value}; it is a list of names"))
-            })?;
+            let words = v
+                .as_str()
+                .ok_or_else(|| Error::value("recipe-type", format!("`metrics` is {value}; it is a list of names")))?;
             Choice::from_words(&tables.metrics, words).get().cloned()
         };
         match value {
@@ -147,7 +148,9 @@ impl Recipe {
 
 /// The layers that a list of tables describes.
 fn layers_of(tables: &Tables, layers: &Value) -> Result<Vec<NamedLayer>> {
-    let wrong = |what: &str| Error::value("recipe-type", format!("model.layers: {what}; it is [[model.layers]], each with a kind"));
+    let wrong = |what: &str| {
+        Error::value("recipe-type", format!("model.layers: {what}; it is [[model.layers]], each with a kind"))
+    };
     let list = layers.as_array().filter(|l| !l.is_empty()).ok_or_else(|| wrong("it is no list, or empty"))?;
     // Only the names matter, which a model gives.
     let mut model = Sequential::new(&[1]);
@@ -178,7 +181,10 @@ fn known<'a>(what: &str, keys: impl Iterator<Item = &'a String>, names: &[&str])
 fn pairs(place: &str, table: &Table) -> Result<Vec<(String, Argument)>> {
     let pair = |(key, value): (&String, &Value)| {
         let value = argument(value).ok_or_else(|| {
-            Error::value("recipe-type", format!("{place}: `{key}` is {value}; it is a number, text, true, false or a list"))
+            Error::value(
+                "recipe-type",
+                format!("{place}: `{key}` is {value}; it is a number, text, true, false or a list"),
+            )
         })?;
         Ok((key.clone(), value))
     };

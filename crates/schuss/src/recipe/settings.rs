@@ -11,9 +11,19 @@ pub const DATA: &[Setting] = &[
     setting("name", Default::Text("digits"), Allowed::Text, "a name from the list of data sets, or a path"),
     setting("test", Default::Float(0.2), Allowed::Fraction, "the share to test with, where the data keep none apart"),
     setting("validation", Default::Float(0.0), Allowed::Fraction, "the share of the training part to validate with"),
-    setting("seed", Default::Int(0), Allowed::Int(0, i64::MAX), "what the shares are drawn by; train.seed unless given"),
+    setting(
+        "seed",
+        Default::Int(0),
+        Allowed::Int(0, i64::MAX),
+        "what the shares are drawn by; train.seed unless given",
+    ),
     setting("drop_remainder", Default::Bool(false), Allowed::Bool, "leave out a last batch that is smaller?"),
-    setting("class_weight", Default::Text(""), Allowed::Text, "how much each class counts: balanced, or spam=2,ham=0.5"),
+    setting(
+        "class_weight",
+        Default::Text(""),
+        Allowed::Text,
+        "how much each class counts: balanced, or spam=2,ham=0.5",
+    ),
 ];
 
 /// `[train]`.
@@ -28,13 +38,28 @@ pub const TRAIN: &[Setting] = &[
     setting("seed", Default::Int(0), Allowed::Int(0, i64::MAX), "what every random number depends on"),
     setting("threads", Default::Text("auto"), Allowed::CountOr(&["auto"]), "auto: as many as the machine has"),
     setting("precision", Default::Text("f32"), Allowed::Text, "what the steps are computed in"),
-    setting("patience", Default::Text("none"), Allowed::CountOr(&["none"]), "stop after so many epochs without a better one"),
+    setting(
+        "patience",
+        Default::Text("none"),
+        Allowed::CountOr(&["none"]),
+        "stop after so many epochs without a better one",
+    ),
     setting("monitor", Default::Text("auto"), Allowed::Text, "what says which epoch is the best; auto: val_loss"),
     setting("mode", Default::Text("auto"), Allowed::OneOf(&["auto", "min", "max"]), "is less of it better, or more?"),
-    setting("min_delta", Default::Float(0.0), Allowed::NotNegative, "what counts as better for patience: by more than this"),
+    setting(
+        "min_delta",
+        Default::Float(0.0),
+        Allowed::NotNegative,
+        "what counts as better for patience: by more than this",
+    ),
     setting("snapshot_seconds", Default::Float(20.0), Allowed::Positive, "seconds from one snapshot to the next"),
     setting("weights", Default::Text(""), Allowed::Text, "a model file to start from"),
-    setting("freeze", Default::Text(""), Allowed::Text, "parameters that stay as they are: a regular expression on names"),
+    setting(
+        "freeze",
+        Default::Text(""),
+        Allowed::Text,
+        "parameters that stay as they are: a regular expression on names",
+    ),
 ];
 
 const fn page(summary: &'static str) -> Page {

@@ -30,7 +30,8 @@ impl Recipe {
         let slot = self.table.entry(keys[0]).or_insert_with(|| Value::Table(Table::new()));
         let slot = keys[1..].iter().try_fold(slot, |slot, key| enter(slot, key)).filter(|_| !keys.contains(&""));
         let slot = slot.ok_or_else(|| {
-            let message = format!("there is no path `{path}`; a path is like optimizer.learning_rate or model.layers.0.units");
+            let message =
+                format!("there is no path `{path}`; a path is like optimizer.learning_rate or model.layers.0.units");
             Error::value("recipe-path", message)
         })?;
         *slot = value.into();

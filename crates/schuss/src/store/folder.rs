@@ -58,7 +58,8 @@ impl RunFolder {
             Err(e) => Err(failed("folder-unusable", path, "can't be the folder of a run", &e)),
             Ok(mut entries) if entries.next().is_none() => Ok(()),
             Ok(_) => {
-                let message = format!("{}: exists and is not empty; name another folder, or go on with resume", show(path));
+                let message =
+                    format!("{}: exists and is not empty; name another folder, or go on with resume", show(path));
                 Err(Error::file("folder-exists", message))
             }
         }
@@ -99,9 +100,8 @@ impl RunFolder {
             })
         };
         let (recipe, record) = (read("recipe.toml")?, read("data.json")?);
-        let record = serde_json::from_str(&record).map_err(|e| {
-            Error::format("bad-data-json", format!("{}: {e}", show(&path.join("data.json"))))
-        })?;
+        let record = serde_json::from_str(&record)
+            .map_err(|e| Error::format("bad-data-json", format!("{}: {e}", show(&path.join("data.json")))))?;
         let checkpoints = path.join("checkpoints");
         fs::create_dir_all(&checkpoints).map_err(|e| failed("write-failed", &checkpoints, "can't be made", &e))?;
         let folder = Self::lock(path.to_owned())?;

@@ -95,7 +95,13 @@ impl Callback for Keeper {
                 self.take(state)?;
                 self.wait()?;
             }
-            Event::End { .. } => self.wait()?,
+            Event::End { .. } => {
+                self.wait()?;
+                let best = &progress.best;
+                if best.epoch.map(|(epoch, _)| epoch) != self.best_epoch {
+                    self.model(&best.weights).write(&self.best)?;
+                }
+            }
             _ => {}
         }
         Ok(Flow::Continue)

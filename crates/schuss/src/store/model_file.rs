@@ -2,8 +2,8 @@
 
 use super::tensors::{Numbers, Tensor, Tensors};
 use crate::build::Parameter;
-use crate::data::readers::Schema;
 use crate::data::Pipeline;
+use crate::data::readers::Schema;
 use crate::error::{Error, Result};
 use crate::registry::Argument;
 use crate::train::Array;
@@ -83,9 +83,13 @@ pub struct ModelFile {
 impl ModelFile {
     /// What the file holds, in the format's own terms.
     pub fn to_tensors(&self) -> Tensors {
-        let text = Text { format: FORMAT, version: env!("CARGO_PKG_VERSION").into(), description: self.description.clone() };
-        let tensor =
-            |a: &Array| Tensor { name: a.name.clone(), shape: a.shape.clone(), numbers: Numbers::F32(a.values.clone()) };
+        let text =
+            Text { format: FORMAT, version: env!("CARGO_PKG_VERSION").into(), description: self.description.clone() };
+        let tensor = |a: &Array| Tensor {
+            name: a.name.clone(),
+            shape: a.shape.clone(),
+            numbers: Numbers::F32(a.values.clone()),
+        };
         let text = serde_json::to_value(text).expect("text, numbers and lists of them");
         Tensors { tensors: self.parameters.iter().map(tensor).collect(), text: Some(text) }
     }
@@ -98,7 +102,8 @@ impl ModelFile {
     pub fn read(path: &Path) -> Result<Self> {
         let tensors = Tensors::read(path)?;
         let text = tensors.text.ok_or_else(|| {
-            let message = "it is no schuss model: the metadata have no key `schuss`; its tensors can be trained from (weights)";
+            let message =
+                "it is no schuss model: the metadata have no key `schuss`; its tensors can be trained from (weights)";
             Error::format("no-model", message)
         });
         Self::of(text, tensors.tensors).map_err(|e| e.at(crate::data::readers::file::show(path)))

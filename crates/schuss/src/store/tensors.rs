@@ -93,7 +93,10 @@ impl Tensors {
             let stored = text.as_object_mut().and_then(|o| o.shift_remove(SHA256));
             let parts = views.iter().map(|(name, v)| (*name, v.dtype(), v.shape(), v.data()));
             if stored != Some(Value::String(digest(&text, parts))) {
-                return Err(Error::format("file-altered", "the file was altered after it was written: its SHA-256 differs"));
+                return Err(Error::format(
+                    "file-altered",
+                    "the file was altered after it was written: its SHA-256 differs",
+                ));
             }
             Ok(text)
         });
@@ -174,12 +177,17 @@ fn refuse(e: &SafeTensorError, size: usize) -> Error {
     use SafeTensorError as E;
     match e {
         E::MetadataIncompleteBuffer => {
-            let message = format!("the file has {size} bytes, which is not what its header announces: it is cut, or altered");
+            let message =
+                format!("the file has {size} bytes, which is not what its header announces: it is cut, or altered");
             Error::format("file-cut", message)
         }
-        E::HeaderTooSmall | E::InvalidHeaderLength | E::HeaderTooLarge | E::InvalidHeader(_)
+        E::HeaderTooSmall
+        | E::InvalidHeaderLength
+        | E::HeaderTooLarge
+        | E::InvalidHeader(_)
         | E::InvalidHeaderDeserialization(_) => {
-            let message = format!("{size} bytes that do not start with a safetensors header ({e}): another format, or cut");
+            let message =
+                format!("{size} bytes that do not start with a safetensors header ({e}): another format, or cut");
             Error::format("not-safetensors", message)
         }
         _ => Error::format("bad-tensors", format!("the safetensors header contradicts itself: {e}")),

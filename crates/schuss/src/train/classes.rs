@@ -62,7 +62,8 @@ mod tests {
         let data = Dataset::images([0; 6], &[], [0, 0, 0, 1, 1, 2], 4).unwrap();
         let one_hot = |c: usize| (0..4).map(move |i| f32::from(u8::from(i == c)));
         let outputs: Vec<f32> = [0, 0, 1, 1, 0, 1].into_iter().flat_map(one_hot).collect();
-        let row = |name: &str, precision, recall, f1, support| ClassRow { name: name.into(), precision, recall, f1, support };
+        let row =
+            |name: &str, precision, recall, f1, support| ClassRow { name: name.into(), precision, recall, f1, support };
         let third = 1.0 / 3.0;
         let expected = [
             row("0", 2.0 * third, 2.0 * third, 2.0 * third, 3),

@@ -61,12 +61,8 @@ fn batches(data: &Dataset) -> impl Iterator<Item = Vec<u32>> {
 /// Means from sums, as Keras has them: the loss by the number of samples, metrics by the sum of weights.
 pub(super) fn means(sums: &Sums, names: &[String], prefix: &str) -> Vec<(String, f64)> {
     let over = |sum: f64, count: f64| if count > 0.0 { sum / count } else { 0.0 };
-    let loss = over(sum_of_losses(sums), sums.samples as f64);
+    let loss = over(sums.loss + sums.penalty, sums.samples as f64);
     let metrics = sums.metrics.iter().map(|m| over(*m, sums.weight));
     let values = std::iter::once(loss).chain(metrics);
     names.iter().map(|n| format!("{prefix}{n}")).zip(values).collect()
-}
-
-fn sum_of_losses(sums: &Sums) -> f64 {
-    sums.loss + sums.penalty
 }

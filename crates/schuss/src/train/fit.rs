@@ -4,7 +4,7 @@ use super::evaluate::{means, measure, metric_names};
 use super::event::{Callback, Event, Flow, State};
 use super::history::{History, Row};
 use super::options::{BatchSize, FitOptions};
-use super::snapshot::{Progress, Snapshot, copy, write};
+use super::snapshot::{Progress, Snapshot, parameters, write};
 use super::watch::{Verdict, Watch};
 use crate::data::{Dataset, Pipeline};
 use crate::error::{Error, Kind, Result};
@@ -151,8 +151,7 @@ impl Loop<'_, '_, '_, '_> {
         values.push(("learning_rate".into(), self.run.optimizer.learning_rate));
         values.push(("seconds".into(), self.progress.seconds));
         let row = Row { epoch: epoch + 1, values };
-        let variables = self.run.machine.variables();
-        let weights = || copy(variables, variables.parameters());
+        let weights = || parameters(self.run.machine);
         let verdict = watch.map(|w| w.judge(&mut self.progress.best, &row, weights));
         let Verdict { best, stop } = verdict.unwrap_or(Verdict { best: false, stop: false });
         self.progress.stopped |= stop;

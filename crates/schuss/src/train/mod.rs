@@ -17,5 +17,5 @@ pub use event::{Callback, Event, Flow, State};
 pub use fit::{Origin, Outcome, Run, fit};
 pub use history::{History, Row};
 pub use options::{BatchSize, FitOptions, Mode};
-pub use snapshot::{Array, Progress, Snapshot};
+pub use snapshot::{Array, Progress, Snapshot, parameters, write};
 pub use watch::Best;

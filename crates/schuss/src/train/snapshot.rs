@@ -87,7 +87,7 @@ impl Snapshot {
 }
 
 /// Copies of the variables at these places.
-pub(super) fn copy(variables: &Variables, places: impl IntoIterator<Item = usize>) -> Vec<Array> {
+fn copy(variables: &Variables, places: impl IntoIterator<Item = usize>) -> Vec<Array> {
     let array = |place: usize| {
         let v = &variables.list()[place];
         Array { name: v.name.clone(), shape: v.shape.clone(), values: variables.read(place).to_vec() }
@@ -95,8 +95,13 @@ pub(super) fn copy(variables: &Variables, places: impl IntoIterator<Item = usize
     places.into_iter().map(array).collect()
 }
 
+/// Copies of a model's parameters.
+pub fn parameters(machine: &Machine) -> Vec<Array> {
+    copy(machine.variables(), machine.variables().parameters())
+}
+
 /// Writes arrays into the variables of their names; all must be there, of that shape.
-pub(super) fn write(variables: &mut Variables, arrays: &[Array]) -> Result<()> {
+pub fn write(variables: &mut Variables, arrays: &[Array]) -> Result<()> {
     for array in arrays {
         let fits = |place: &usize| variables.list()[*place].shape == array.shape;
         let place = variables.find(&array.name).filter(fits).ok_or_else(|| {

@@ -47,7 +47,10 @@ impl Watch {
         }
         if !(options.min_delta.is_finite() && options.min_delta >= 0.0) {
             let found = options.min_delta;
-            return Err(Error::value("min-delta", format!("min_delta is {found}; it is a finite number of at least 0")));
+            return Err(Error::value(
+                "min-delta",
+                format!("min_delta is {found}; it is a finite number of at least 0"),
+            ));
         }
         let monitor = match (&options.monitor, options.validation) {
             (Some(name), _) => name.clone(),

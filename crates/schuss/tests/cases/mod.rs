@@ -274,7 +274,15 @@ pub fn cases() -> Vec<Case> {
             32,
         ),
         case("softmax_squares", model(&[6], &[("a", last::<5>), ("s", softmax)]), squares, &[], numbers(5), false, 0),
-        case("custom_loss", model(&[9], &[("a", hidden::<33>), ("b", last::<6>)]), custom, &[squares], numbers(6), true, 32),
+        case(
+            "custom_loss",
+            model(&[9], &[("a", hidden::<33>), ("b", last::<6>)]),
+            custom,
+            &[squares],
+            numbers(6),
+            true,
+            32,
+        ),
         case("noise", model(&[24], &[("n", noise), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
         case("odd_axes", model(&[24], &[("odd", odd_axes), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
     ]

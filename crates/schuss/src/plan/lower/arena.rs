@@ -19,7 +19,8 @@ impl Arena {
     /// a value to the last that reads it.
     pub fn new(list: &List, phase: &[usize], kept: &[bool], numbers: usize, threads: usize) -> Self {
         let mut arena = Arena { places: vec![None; kept.len()], numbers: 0, len: 0 };
-        let read: Vec<Value> = list.steps.iter().flat_map(|s| list.reads(s)).chain(list.roots.iter().copied()).collect();
+        let read: Vec<Value> =
+            list.steps.iter().flat_map(|s| list.reads(s)).chain(list.roots.iter().copied()).collect();
         for v in read.into_iter().map(|v| list.stored_as(v)) {
             let leaf = list.graph.operation::<Input>(v);
             if leaf.is_some_and(|l| l.source != Source::Parameter) && arena.places[v.index()].is_none() {

@@ -49,14 +49,16 @@ fn run(list: &mut List) {
     }
     let mut length = vec![0usize; n];
     let mut random = vec![false; n];
-    let made: Vec<Value> = list.steps.iter().filter(|s| s.kernel == Kernel::Map).flat_map(|s| s.chain.clone()).collect();
+    let made: Vec<Value> =
+        list.steps.iter().filter(|s| s.kernel == Kernel::Map).flat_map(|s| s.chain.clone()).collect();
     for v in made {
         let inputs = list.graph.node(v).inputs.clone();
         let kept = |x: &Value| {
             let leaf = list.graph.operation::<Input>(list.stored_as(*x)).is_some();
             leaf || list.constant(*x) || anchored[x.index()] || list.inline[x.index()]
         };
-        length[v.index()] = 1 + inputs.iter().filter(|x| list.inline[x.index()]).map(|x| length[x.index()]).sum::<usize>();
+        length[v.index()] =
+            1 + inputs.iter().filter(|x| list.inline[x.index()]).map(|x| length[x.index()]).sum::<usize>();
         random[v.index()] = list.random(v) || inputs.iter().any(|x| list.inline[x.index()] && random[x.index()]);
         // A random number knows its place only among the elements of its own shape.
         let moved = |r: &Value| random[v.index()] && list.sizes(*r) != list.sizes(v);

@@ -45,7 +45,8 @@ pub fn writes_follow_reads(list: &List, trained: &[Trained]) -> Vec<Vec<usize>> 
         trained.iter().find(|t| Some(t.place) == place).map(|t| t.leaf)
     };
     let reads: Vec<Vec<Value>> = list.steps.iter().map(|s| list.leaves_read(s, true)).collect();
-    let others = |i: usize, leaf: Value| (0..list.steps.len()).filter(|&j| j != i && reads[j].contains(&leaf)).collect();
+    let others =
+        |i: usize, leaf: Value| (0..list.steps.len()).filter(|&j| j != i && reads[j].contains(&leaf)).collect();
     list.steps.iter().enumerate().map(|(i, s)| leaf_of(s).map_or(Vec::new(), |leaf| others(i, leaf))).collect()
 }
 

@@ -1,0 +1,160 @@
+//! The command line.
+
+use crate::shortcuts::Shortcuts;
+use clap::{Args, Parser, Subcommand};
+use schuss::Error;
+use schuss_kernels::Isa;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  schuss                                          train on the embedded digits
+  schuss train --data mnist --epochs 5            MNIST, from the folder that SCHUSS_DATA_DIR names
+  schuss train --data table.csv --target price --loss mse --validation 0.1 --patience 10
+  schuss train --resume runs/2025-01-31-1         go on where a run was stopped or killed
+  schuss predict runs/2025-01-31-1/model.safetensors new.csv
+  schuss list · schuss explain mlp                what there is, and what it does
+
+Environment: SCHUSS_DATA_DIR has mnist/ and fashion-mnist/; SCHUSS_ISA forces an instruction set.
+Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.";
+
+/// Trains, evaluates and uses neural networks. Alone: trains on the embedded digits
+#[derive(Debug, Parser)]
+#[command(name = "schuss", after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(help_template = "{about}\n\n{usage-heading} {usage}\n\n{all-args}{after-help}\n")]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a model, or go on with a run
+    #[command(override_usage = "schuss train [RECIPE.toml] [OPTIONS]\n       schuss train --resume DIR")]
+    Train(Box<Train>),
+    /// Measure a model on data: loss, metrics, and each class
+    Evaluate(Evaluate),
+    /// Ask a model about data: a class and its probabilities for each sample
+    Predict(Predict),
+    /// Show a model: its layers, their shapes and parameters, the plan of its training step
+    Summary(Box<Summary>),
+    /// List what can be named: models, layers, losses, data sets and so on
+    List(List),
+    /// Explain anything that is listed: equation, settings, source
+    Explain(Explain),
+    /// Time training steps
+    Bench(Bench),
+}
+
+/// A recipe: a file, and what flags change in it.
+#[derive(Args, Debug)]
+pub struct RecipeArguments {
+    /// Flags that stand for paths of the recipe.
+    #[command(flatten)]
+    pub shortcuts: Shortcuts,
+}
+
+/// `schuss train`.
+#[derive(Args, Debug)]
+pub struct Train {
+    /// A run written down; what it leaves out is as usual
+    #[arg(value_name = "RECIPE.toml")]
+    pub recipe: Option<PathBuf>,
+    /// Flags that stand for paths of the recipe.
+    #[command(flatten)]
+    pub shortcuts: Shortcuts,
+    /// The run's folder [runs/<date>-<n>]
+    #[arg(long, value_name = "DIR", help_heading = "Run")]
+    pub out: Option<PathBuf>,
+    /// Go on with the run in this folder, as if it had never stopped
+    #[arg(long, value_name = "DIR", help_heading = "Run", exclusive = true)]
+    pub resume: Option<PathBuf>,
+    /// One JSON object a line on standard output, all else on standard error
+    #[arg(long, help_heading = "Run")]
+    pub json: bool,
+}
+
+/// `schuss evaluate`.
+#[derive(Args, Debug)]
+pub struct Evaluate {
+    /// The model
+    #[arg(value_name = "MODEL.safetensors")]
+    pub model: PathBuf,
+    /// A data set's name, a file or a folder; its test part, if it keeps one apart
+    #[arg(long, value_name = "NAME|PATH")]
+    pub data: PathBuf,
+    /// Threads [all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `schuss predict`.
+#[derive(Args, Debug)]
+pub struct Predict {
+    /// The model
+    #[arg(value_name = "MODEL.safetensors")]
+    pub model: PathBuf,
+    /// A file or folder of the kind that the model was trained on, or a data set's name
+    #[arg(value_name = "FILE")]
+    pub data: PathBuf,
+    /// Threads [all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// One JSON object a line instead of a table with commas
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `schuss summary`.
+#[derive(Args, Debug)]
+pub struct Summary {
+    /// A model known by name, a recipe, or a trained model [the usual recipe]
+    #[arg(value_name = "NAME|RECIPE.toml|MODEL.safetensors")]
+    pub what: Option<PathBuf>,
+    /// Flags that stand for paths of the recipe.
+    #[command(flatten)]
+    pub shortcuts: Shortcuts,
+    /// The plan of a training step too: phases and kernel calls
+    #[arg(long, help_heading = "Summary")]
+    pub plan: bool,
+}
+
+/// `schuss list`.
+#[derive(Args, Debug)]
+pub struct List {
+    /// Only of this kind, as model or loss
+    pub kind: Option<String>,
+}
+
+/// `schuss explain`.
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// A name that `schuss list` shows
+    pub name: String,
+}
+
+/// `schuss bench`.
+#[derive(Args, Debug)]
+pub struct Bench {
+    /// Workloads with commas between, or all
+    #[arg(long, value_name = "A,B|all", default_value = "all")]
+    pub work: String,
+    /// What numbers are computed in
+    #[arg(long, value_name = "P", default_value = "f32")]
+    pub precision: String,
+    /// Threads [all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Seconds for each workload
+    #[arg(long, value_name = "S", default_value_t = 4.0)]
+    pub seconds: f64,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+

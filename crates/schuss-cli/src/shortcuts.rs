@@ -1,0 +1,101 @@
+//! The flags that stand for paths of a recipe: one table, which the command line, its help and the recipe walk.
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use schuss::Result;
+use schuss::recipe::Recipe;
+
+/// A flag that stands for a path.
+struct Shortcut {
+    flag: &'static str,
+    value: &'static str,
+    path: &'static str,
+    literal: bool,
+    help: &'static str,
+}
+
+const fn text(flag: &'static str, value: &'static str, path: &'static str, help: &'static str) -> Shortcut {
+    Shortcut { flag, value, path, literal: false, help }
+}
+
+/// Its value is a number where it looks like one.
+const fn literal(flag: &'static str, value: &'static str, path: &'static str, help: &'static str) -> Shortcut {
+    Shortcut { flag, value, path, literal: true, help }
+}
+
+/// In the order in which they are applied: a thing goes before its settings, as its name puts away the settings of the
+/// one that a recipe file has.
+const SHORTCUTS: &[Shortcut] = &[
+    text("data", "NAME|PATH", "data.name", "a data set's name, a file or a folder [the embedded digits]"),
+    text("target", "COLUMN", "data.target", "the column to predict [the last one]"),
+    literal("validation", "SHARE", "data.validation", "the share to validate with after each epoch; keeps the best epoch"),
+    text("class-weight", "WEIGHTS", "data.class_weight", "balanced, or CLASS=WEIGHT with commas between"),
+    text("model", "NAME", "model", "a model known by name [see `schuss list model`]"),
+    text("optimizer", "NAME", "optimizer", "how the parameters move [see `schuss list optimizer`]"),
+    literal("learning-rate", "X", "optimizer.learning_rate", "its step size [its own default]"),
+    text("loss", "NAME", "loss", "what is made small [see `schuss list loss`]"),
+    literal("epochs", "N", "train.epochs", "passes over the data"),
+    literal("batch-size", "N|full", "train.batch_size", "samples in a step [128]"),
+    literal("patience", "N", "train.patience", "stop after so many epochs without a better one"),
+    literal("seed", "N", "train.seed", "what every random number depends on [0]"),
+    literal("threads", "N", "train.threads", "threads; the result is the same for any number [all cores]"),
+    text("precision", "P", "train.precision", "what numbers are computed in [f32]"),
+    text("weights", "FILE", "train.weights", "start from the tensors of a model file, by name"),
+    text("freeze", "REGEX", "train.freeze", "parameters that stay as they are, by name"),
+];
+
+/// Kept for later versions; the recipe says so.
+const RESERVED: &[Shortcut] = &[text("schedule", "", "schedule", ""), text("augment", "", "augment", "")];
+
+/// What the command line says about a recipe: values for flags, and `--set`.
+#[derive(Clone, Debug)]
+pub struct Shortcuts {
+    flags: Vec<(&'static str, String)>,
+    set: Vec<String>,
+}
+
+fn all() -> impl Iterator<Item = &'static Shortcut> {
+    SHORTCUTS.iter().chain(RESERVED)
+}
+
+impl Shortcuts {
+    /// Changes the recipe: flags first, in the order of the table, then each `--set` in the order given.
+    pub fn apply(&self, recipe: &mut Recipe) -> Result<()> {
+        for shortcut in all() {
+            let Some((_, value)) = self.flags.iter().find(|(flag, _)| *flag == shortcut.flag) else { continue };
+            match (value.parse::<i64>(), value.parse::<f64>()) {
+                (Ok(whole), _) if shortcut.literal => recipe.set(shortcut.path, whole)?,
+                (_, Ok(number)) if shortcut.literal => recipe.set(shortcut.path, number)?,
+                _ => recipe.set(shortcut.path, value.as_str())?,
+            }
+        }
+        self.set.iter().try_for_each(|assignment| recipe.assign(assignment))
+    }
+}
+
+impl Args for Shortcuts {
+    fn augment_args(command: Command) -> Command {
+        let flag = |s: &Shortcut| {
+            let arg = Arg::new(s.flag).long(s.flag).value_name(s.value).help(s.help).action(ArgAction::Set);
+            // A minus is no flag here: a learning rate of -1 is told to be out of range.
+            arg.allow_hyphen_values(s.literal).hide(s.help.is_empty())
+        };
+        let set = Arg::new("set").long("set").value_name("PATH=VALUE").action(ArgAction::Append);
+        let set = set.help("anything else of a recipe, as train.snapshot_seconds=5 or model.units=[256,128]");
+        command.next_help_heading("Recipe").args(all().map(flag)).arg(set)
+    }
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Shortcuts {
+    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
+        let value = |s: &'static Shortcut| Some((s.flag, matches.get_one::<String>(s.flag)?.clone()));
+        let set = matches.get_many::<String>("set").unwrap_or_default().cloned().collect();
+        Ok(Shortcuts { flags: all().filter_map(value).collect(), set })
+    }
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}

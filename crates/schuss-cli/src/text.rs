@@ -1,0 +1,98 @@
+//! Numbers, times and tables as people read them.
+
+/// Four digits behind the point, or an exponent where those would not tell.
+pub fn number(x: f64) -> String {
+    let size = x.abs();
+    if x == 0.0 || (0.001..1e6).contains(&size) { format!("{x:.4}") } else { format!("{x:.3e}") }
+}
+
+/// `1,234,567`.
+pub fn count(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `950/s`, `46.1k/s`, `1.52M/s`.
+pub fn rate(per_second: f64) -> String {
+    match per_second {
+        x if x >= 1e6 => format!("{:.2}M/s", x / 1e6),
+        x if x >= 1e4 => format!("{:.1}k/s", x / 1e3),
+        x => format!("{x:.0}/s"),
+    }
+}
+
+/// `0.9 s`, `1:05`, `2:00:07`.
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60);
+    match whole {
+        0..60 => format!("{seconds:.1} s"),
+        60..3600 => format!("{minutes}:{rest:02}"),
+        _ => format!("{hours}:{minutes:02}:{rest:02}"),
+    }
+}
+
+/// Rows with their cells under each other: the first column flush left, the others as `right` says.
+pub fn table(rows: &[Vec<String>], right: bool) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let cell = |(c, text): (usize, &String)| {
+        let width = widths[c];
+        if right && c > 0 { format!("{text:>width$}") } else { format!("{text:<width$}") }
+    };
+    let row = |r: &Vec<String>| r.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ").trim_end().to_owned();
+    rows.iter().map(row).collect()
+}
+
+/// Lines of at most `width` characters, broken at spaces.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is a line");
+        if last.is_empty() {
+            last.push_str(word);
+        } else if last.chars().count() + 1 + word.chars().count() <= width {
+            last.push(' ');
+            last.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+/// A cell of a CSV table, quoted where it must be.
+pub fn csv_cell(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_people_read_them() {
+        assert_eq!(["0.1235", "0.0000", "1.235e-4", "-2.000e6"], [0.12345678, 0.0, 0.000123456, -2e6].map(number));
+        assert_eq!(["0", "999", "1,000", "1,234,567"], [0, 999, 1000, 1234567].map(count));
+        assert_eq!(["950/s", "46.1k/s", "1.52M/s"], [950.2, 46_123.0, 1_520_000.0].map(rate));
+        assert_eq!(["0.9 s", "59.4 s", "1:05", "2:00:07"], [0.91, 59.4, 65.2, 7207.0].map(duration));
+        assert_eq!(["a", "\"a,b\"", "\"say \"\"a\"\"\""], ["a", "a,b", "say \"a\""].map(csv_cell));
+    }
+
+    #[test]
+    fn cells_stand_under_each_other() {
+        let rows = [vec!["é".to_owned(), "1".into()], vec!["bcd".into(), "23".into(), "x".into()]];
+        assert_eq!(table(&rows, true), ["é     1", "bcd  23  x"]);
+        assert_eq!(table(&rows, false), ["é    1", "bcd  23  x"]);
+        assert_eq!(wrap("a bc def", 4), ["a bc", "def"]);
+        assert_eq!(wrap("", 4), [""]);
+    }
+}

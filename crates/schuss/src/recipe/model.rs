@@ -1,0 +1,286 @@
+//! Keras' way to use the library: compile, fit, evaluate, predict, save, load.
+
+use super::Tables;
+use super::description::Parts;
+use super::setup::LayerSummary;
+use crate::choice::Choice;
+use crate::data::readers::Schema;
+use crate::data::readers::file::show;
+use crate::data::{Dataset, Features, Pipeline};
+use crate::error::{Error, Result};
+use crate::losses::AnyLoss;
+use crate::metrics::AnyMetric;
+use crate::model::Sequential;
+use crate::optimizers::Optimizer;
+use crate::plan::{Machine, Options, Spec};
+use crate::store::{ModelFile, seconds};
+use crate::target::TargetKind;
+use crate::train::{
+    Array, Callback, ClassRow, FitOptions, History, Origin, Run, Scores, class_table, evaluate, fit, parameters, predict,
+    write,
+};
+use schuss_kernels::Isa;
+use std::path::Path;
+
+/// A model with all that it takes to train it, measure it, and ask it.
+///
+/// ```
+/// use schuss::{Dataset, FitOptions, Model, layers::Dense, model::Sequential};
+///
+/// // Which of two numbers is the greater one?
+/// let x: Vec<f32> = (0..200).map(|i| ((i * 37) % 101) as f32 / 101.0).collect();
+/// let y: Vec<u32> = x.chunks(2).map(|p| u32::from(p[1] > p[0])).collect();
+/// let data = Dataset::classes(x, &[2], y, 2)?;
+///
+/// let layers = Sequential::new(&[2]).add(Dense::new(2).activation("softmax"));
+/// let mut model = Model::new(layers).compile("adam(0.1)", "sparse_categorical_crossentropy", &["accuracy"])?;
+/// model.fit(&data, FitOptions { epochs: 20, batch_size: Some(10.into()), ..FitOptions::default() })?;
+/// assert!(model.evaluate(&data)?.metrics[0].1 > 0.9);
+/// assert_eq!(model.predict(&Dataset::inputs([0.1, 0.9], &[2])?)?.len(), 2);
+/// # Ok::<(), schuss::Error>(())
+/// ```
+pub struct Model {
+    layers: Sequential,
+    optimizer: Option<Optimizer>,
+    loss: Option<AnyLoss>,
+    metrics: Vec<AnyMetric>,
+    threads: usize,
+    pipeline: Option<Pipeline>,
+    /// What it was fitted to.
+    fitted: Option<(Schema, TargetKind)>,
+    /// Its numbers while there is no machine.
+    weights: Vec<Array>,
+    /// The machine, and whether it weighs samples.
+    machine: Option<(Machine, bool)>,
+}
+
+impl Model {
+    /// These layers.
+    pub fn new(layers: Sequential) -> Self {
+        Model {
+            layers,
+            optimizer: None,
+            loss: None,
+            metrics: Vec::new(),
+            threads: all_threads(),
+            pipeline: None,
+            fitted: None,
+            weights: Vec::new(),
+            machine: None,
+        }
+    }
+    /// How it is trained and measured: things, or their names with or without settings (`adam`, `adam(0.01)`). A model
+    /// that was trained or loaded keeps its weights; an optimizer starts anew.
+    pub fn compile(
+        mut self,
+        optimizer: impl Into<Choice<Optimizer>>,
+        loss: impl Into<Choice<AnyLoss>>,
+        metrics: &[&str],
+    ) -> Result<Self> {
+        self.metrics = metrics.iter().map(|m| Choice::from(*m).get().cloned()).collect::<Result<_>>()?;
+        self.optimizer = Some(optimizer.into().get()?.clone());
+        self.loss = Some(loss.into().get()?.clone());
+        self.weights = self.weights();
+        self.machine = None;
+        Ok(self)
+    }
+    /// Measures by this too: for a metric of your own.
+    pub fn metric(mut self, metric: impl Into<Choice<AnyMetric>>) -> Result<Self> {
+        self.metrics.push(metric.into().get()?.clone());
+        self.weights = self.weights();
+        self.machine = None;
+        Ok(self)
+    }
+    /// With so many threads; unless told otherwise, as many as the machine has. The numbers don't depend on it.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+    /// What is done to a sample's numbers first; it is saved with the model. Unless told otherwise, pixels are divided
+    /// by 255, and other numbers are taken as they are.
+    pub fn pipeline(mut self, pipeline: Pipeline) -> Self {
+        self.pipeline = Some(pipeline);
+        self
+    }
+
+    /// Trains, and says what came of each epoch. Again, it goes on from where it is.
+    pub fn fit(&mut self, data: &Dataset, options: FitOptions) -> Result<History> {
+        self.fit_with(data, options, &mut [])
+    }
+    /// Like [`Model::fit`], telling listeners of every step.
+    pub fn fit_with(
+        &mut self,
+        data: &Dataset,
+        options: FitOptions,
+        callbacks: &mut [&mut dyn Callback],
+    ) -> Result<History> {
+        let target = data.target_kind().ok_or_else(|| no_targets("train on"))?;
+        let optimizer = self.optimizer.clone().ok_or_else(uncompiled)?;
+        let scale = if matches!(data.features, Features::U8(_)) { 1.0 / 255.0 } else { 1.0 };
+        let pipeline = self.pipeline.get_or_insert(Pipeline::Scale { factor: scale }).clone();
+        pipeline.check(&data.shape)?;
+        let schema = Schema {
+            shape: data.shape.clone(),
+            columns: Vec::new(),
+            target: None,
+            classes: data.classes.clone(),
+        };
+        self.takes(data)?;
+        let fitted = (schema, target);
+        if self.fitted.as_ref().is_some_and(|(_, t)| *t != target) {
+            self.weights = self.weights();
+            self.machine = None;
+        }
+        self.fitted.get_or_insert(fitted);
+        let metrics = self.metrics.clone();
+        let machine = self.machine(data.weights.is_some(), options.seed)?;
+        let mut run = Run { machine, data, pipeline: &pipeline, optimizer: &optimizer, metrics: &metrics };
+        let options = FitOptions { now: seconds, ..options };
+        fit(&mut run, &options, Origin::Start, callbacks).map(|outcome| outcome.history)
+    }
+    /// Loss and metrics of all samples.
+    pub fn evaluate(&mut self, data: &Dataset) -> Result<Scores> {
+        data.target_kind().ok_or_else(|| no_targets("evaluate with"))?;
+        self.takes(data)?;
+        let (pipeline, metrics) = (self.pipeline.clone().ok_or_else(unfitted)?, self.metrics.clone());
+        evaluate(self.machine(data.weights.is_some(), 0)?, data, &pipeline, &metrics)
+    }
+    /// How well each class is found.
+    pub fn class_table(&mut self, data: &Dataset) -> Result<Vec<ClassRow>> {
+        Ok(class_table(&self.predict(data)?, data))
+    }
+    /// The outputs for all samples, row-major.
+    pub fn predict(&mut self, data: &Dataset) -> Result<Vec<f32>> {
+        self.takes(data)?;
+        let pipeline = self.pipeline.clone().ok_or_else(unfitted)?;
+        let weighted = self.machine.as_ref().is_some_and(|(_, weighted)| *weighted);
+        predict(self.machine(weighted, 0)?, data, &pipeline)
+    }
+
+    /// Writes the model into a file, as a whole or not at all. Equal models are equal files.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        ModelFile { description: self.parts()?.describe(), parameters: self.weights() }.write(path.as_ref())
+    }
+    /// Reads a model from a file.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Self::load_with(path, &Tables::default())
+    }
+    /// Like [`Model::load`], with tables that may have layers, losses and metrics of your own.
+    pub fn load_with(path: impl AsRef<Path>, tables: &Tables) -> Result<Self> {
+        let path = path.as_ref();
+        let file = ModelFile::read(path)?;
+        let rebuild = || {
+            let parts = Parts::rebuild(&file.description, tables)?;
+            file.check(&parts.model.build(false)?.parameters)?;
+            Ok(parts)
+        };
+        let Parts { model, loss, metrics, target, schema, pipeline } = rebuild().map_err(|e: Error| e.at(show(path)))?;
+        Ok(Model {
+            loss: Some(loss),
+            metrics,
+            pipeline: Some(pipeline),
+            fitted: Some((schema, target)),
+            weights: file.parameters,
+            ..Model::new(model)
+        })
+    }
+
+    /// Its layers.
+    pub fn layers(&self) -> &Sequential {
+        &self.layers
+    }
+    /// What data to read for it look like; none before it is fitted.
+    pub fn schema(&self) -> Option<&Schema> {
+        self.fitted.as_ref().map(|(schema, _)| schema)
+    }
+    /// Its parameters; none before it is fitted.
+    pub fn weights(&self) -> Vec<Array> {
+        match &self.machine {
+            Some((machine, _)) => parameters(machine),
+            None => self.weights.clone(),
+        }
+    }
+    /// A line for each layer.
+    pub fn summary(&self) -> Result<Vec<LayerSummary>> {
+        summary(&self.layers)
+    }
+
+    fn parts(&self) -> Result<Parts> {
+        let (schema, target) = self.fitted.clone().ok_or_else(unfitted)?;
+        Ok(Parts {
+            model: self.layers.clone(),
+            loss: self.loss.clone().ok_or_else(uncompiled)?,
+            metrics: self.metrics.clone(),
+            target,
+            schema,
+            pipeline: self.pipeline.clone().ok_or_else(unfitted)?,
+        })
+    }
+    fn takes(&self, data: &Dataset) -> Result<()> {
+        if data.shape != self.layers.input() {
+            let (found, wanted) = (&data.shape, self.layers.input());
+            let message = format!("samples have shape {found:?}; the model takes {wanted:?}");
+            return Err(Error::shape("sample-shape", message));
+        }
+        Ok(())
+    }
+    /// The machine; a new one with the same weights where there is none, or one that weighs samples otherwise.
+    fn machine(&mut self, weighted: bool, seed: u64) -> Result<&mut Machine> {
+        if self.machine.as_ref().is_none_or(|(_, w)| *w != weighted) {
+            let parts = self.parts()?;
+            let spec = Spec {
+                model: &parts.model,
+                loss: &parts.loss,
+                metrics: &parts.metrics,
+                optimizer: self.optimizer.as_ref(),
+                target: parts.target,
+                weighted,
+                frozen: &|_| false,
+            };
+            let mut machine = Machine::new(&spec, Options { threads: self.threads, isa: isa()?, without: Vec::new(), seed })?;
+            write(machine.variables_mut(), &self.weights())?;
+            self.machine = Some((machine, weighted));
+        }
+        Ok(&mut self.machine.as_mut().expect("it was just made").0)
+    }
+}
+
+/// A line for each layer.
+pub(super) fn summary(model: &Sequential) -> Result<Vec<LayerSummary>> {
+    let mut lines: Vec<LayerSummary> = Vec::new();
+    let built = model.build_each(false, |layer, output| {
+        lines.push(LayerSummary {
+            name: layer.name.clone(),
+            kind: layer.layer.kind(),
+            output: output.clone(),
+            parameters: 0,
+        });
+    })?;
+    for p in &built.parameters {
+        let owner = lines.iter_mut().find(|l| p.name.strip_prefix(&l.name).is_some_and(|rest| rest.starts_with('/')));
+        owner.expect("a parameter is a layer's").parameters += p.shape.iter().product::<usize>();
+    }
+    Ok(lines)
+}
+
+/// The instruction set to run: what `SCHUSS_ISA` names, else the best.
+pub(super) fn isa() -> Result<Isa> {
+    Isa::chosen().map_err(|message| Error::value("bad-isa", message))
+}
+
+/// As many threads as the machine has.
+pub(super) fn all_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get())
+}
+
+fn uncompiled() -> Error {
+    Error::value("not-compiled", "the model has no optimizer; call compile first")
+}
+
+fn unfitted() -> Error {
+    Error::value("not-fitted", "the model was not trained yet; call fit first, or load one")
+}
+
+fn no_targets(what: &str) -> Error {
+    Error::value("no-targets", format!("samples to {what} have targets; these have none"))
+}

@@ -1,0 +1,129 @@
+//! What a recipe comes to, once the data are there: sets, model, pipeline.
+
+use super::description::Parts;
+use super::{Resolved, Tables};
+use crate::data::{self, ClassWeights, Dataset, FileRecord, Task};
+use crate::error::{Error, Result};
+use crate::metrics;
+use crate::model::Sequential;
+use crate::plan::{Machine, Options, Spec};
+use crate::random::Stream;
+use crate::shape::Shape;
+
+/// A recipe with its data and its model, ready to be trained.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The recipe, complete.
+    pub recipe: Resolved,
+    /// What is trained on.
+    pub train: Dataset,
+    /// What says which epoch is the best.
+    pub validation: Option<Dataset>,
+    /// What is measured at the end, and selects nothing.
+    pub test: Option<Dataset>,
+    /// What was read.
+    pub files: Vec<FileRecord>,
+    pub(super) parts: Parts,
+}
+
+/// A line of a model's summary.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerSummary {
+    /// `dense_1`.
+    pub name: String,
+    /// `dense`.
+    pub kind: &'static str,
+    /// What comes out of it.
+    pub output: Shape,
+    /// Its parameters; those of a shared layer count at its first place.
+    pub parameters: usize,
+}
+
+impl Setup {
+    /// Reads the data, cuts them into training, validation and test part, and makes the model.
+    pub fn new(recipe: Resolved, tables: &Tables) -> Result<Self> {
+        let mut options = tables.data_options();
+        options.settings.clone_from(&recipe.reader);
+        let task = if recipe.loss.is_regression() { Task::Numbers } else { Task::Classes };
+        let loaded = data::open(recipe.data.text("name"), task, &options)?;
+        Self::of(recipe, loaded, tables)
+    }
+    fn of(mut recipe: Resolved, loaded: data::Loaded, _: &Tables) -> Result<Self> {
+        let seed = recipe.data.usize("seed") as u64;
+        let split = |data: Dataset, share: &str| match recipe.data.f64(share) {
+            0.0 => Ok((data, None)),
+            fraction => {
+                let (rest, part) = data.split(fraction, Stream::named(seed, share)).map_err(|e| e.at(format!("data.{share}")))?;
+                Ok::<_, Error>((rest, Some(part)))
+            }
+        };
+        let data::Loaded { train, test, .. } = &loaded;
+        let (train, test) = match test {
+            Some(test) => (train.clone(), Some(test.clone())),
+            None => split(train.clone(), "test")?,
+        };
+        let (train, validation) = split(train, "validation")?;
+        let pipeline = loaded.pipeline(&train);
+        let train = match recipe.data.text("class_weight") {
+            "" => train,
+            words => train.with_class_weights(&words.parse::<ClassWeights>()?).map_err(|e| e.at("data.class_weight"))?,
+        };
+        let target = train.target_kind().expect("data for training have targets");
+        let metrics = recipe.metrics.get_or_insert_with(|| metrics::for_target(target).into_iter().collect()).clone();
+        let model = recipe.layers(&loaded.schema.shape, target);
+        let (loss, schema) = (recipe.loss.clone(), loaded.schema);
+        let parts = Parts { model, loss, metrics, target, schema, pipeline };
+        Ok(Setup { recipe, train, validation, test, files: loaded.files, parts })
+    }
+    /// The model.
+    pub fn model(&self) -> &Sequential {
+        &self.parts.model
+    }
+    /// The model with its first parameters and its optimizer's state.
+    pub fn machine(&self) -> Result<Machine> {
+        let frozen = self.frozen()?;
+        let spec = Spec {
+            model: &self.parts.model,
+            loss: &self.parts.loss,
+            metrics: &self.parts.metrics,
+            optimizer: Some(&self.recipe.optimizer),
+            target: self.parts.target,
+            weighted: self.train.weights.is_some(),
+            frozen: &|name| frozen.as_ref().is_some_and(|f| f.is_match(name)),
+        };
+        let options = Options {
+            threads: self.recipe.threads(),
+            isa: super::model::isa()?,
+            without: Vec::new(),
+            seed: self.recipe.train.usize("seed") as u64,
+        };
+        Machine::new(&spec, options)
+    }
+    /// What stays as it is: nothing, or the parameters that the expression matches.
+    fn frozen(&self) -> Result<Option<regex_lite::Regex>> {
+        let words = self.recipe.train.text("freeze");
+        if words.is_empty() {
+            return Ok(None);
+        }
+        let expression = regex_lite::Regex::new(words).map_err(|e| {
+            Error::value("bad-expression", format!("train.freeze: `{words}` is no regular expression: {e}"))
+        })?;
+        let parameters = self.parts.model.build(false)?.parameters;
+        let names: Vec<&str> = parameters.iter().map(|p| p.name.as_str()).collect();
+        match names.iter().filter(|n| expression.is_match(n)).count() {
+            0 => {
+                let message = format!("train.freeze: `{words}` matches no parameter; there are {}", names.join(", "));
+                Err(Error::value("nothing-frozen", message))
+            }
+            n if n == names.len() => {
+                let message = format!("train.freeze: `{words}` matches every parameter; nothing would be trained");
+                Err(Error::value("all-frozen", message))
+            }
+            _ => Ok(Some(expression)),
+        }
+    }
+    /// A line for each layer.
+    pub fn summary(&self) -> Result<Vec<LayerSummary>> {
+        super::model::summary(&self.parts.model)
+    }
+}
