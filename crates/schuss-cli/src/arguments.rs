@@ -157,4 +157,3 @@ pub struct Bench {
     #[arg(long)]
     pub json: bool,
 }
-

@@ -27,7 +27,12 @@ const fn literal(flag: &'static str, value: &'static str, path: &'static str, he
 const SHORTCUTS: &[Shortcut] = &[
     text("data", "NAME|PATH", "data.name", "a data set's name, a file or a folder [the embedded digits]"),
     text("target", "COLUMN", "data.target", "the column to predict [the last one]"),
-    literal("validation", "SHARE", "data.validation", "the share to validate with after each epoch; keeps the best epoch"),
+    literal(
+        "validation",
+        "SHARE",
+        "data.validation",
+        "the share to validate with after each epoch; keeps the best epoch",
+    ),
     text("class-weight", "WEIGHTS", "data.class_weight", "balanced, or CLASS=WEIGHT with commas between"),
     text("model", "NAME", "model", "a model known by name [see `schuss list model`]"),
     text("optimizer", "NAME", "optimizer", "how the parameters move [see `schuss list optimizer`]"),

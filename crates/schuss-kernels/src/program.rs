@@ -143,7 +143,7 @@ pub struct CrossEntropy {
     /// Or a number for every column.
     pub dense: Option<View>,
     /// One number a row.
-    pub loss: Option<View>,
+    pub entropy: Option<View>,
     /// One factor a row, and where the derivative goes.
     pub gradient: Option<(View, View)>,
     /// k, and where 1 or 0 go.
@@ -423,7 +423,7 @@ impl Run<'_> {
                     let what = rows::CrossEntropy {
                         logits: self.rows(c.logits),
                         target,
-                        loss: c.loss.map(|v| self.rows_mut(v)),
+                        entropy: c.entropy.map(|v| self.rows_mut(v)),
                         gradient: c.gradient.map(|(d, v)| (self.operand(d, 0, 0), self.rows_mut(v))),
                         in_top: c.in_top.map(|(k, v)| (k, self.rows_mut(v))),
                     };

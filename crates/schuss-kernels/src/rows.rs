@@ -43,7 +43,7 @@ pub struct CrossEntropy {
     /// y.
     pub target: Target,
     /// Σⱼ yⱼ (ln Σₖ exp zₖ − zⱼ), one number a row.
-    pub loss: Option<RowsMut>,
+    pub entropy: Option<RowsMut>,
     /// (softmax(z) · Σy − y) · d, with one d a row.
     pub gradient: Option<(Operand, RowsMut)>,
     /// 1 if fewer than k numbers of the row are greater than the target's, else 0. Only with [`Target::Index`].
@@ -239,8 +239,8 @@ unsafe fn cross_entropy_rows(what: &CrossEntropy, from: usize, to: usize, cols: 
                     (None, Some(y), (0..cols).fold(0.0, |s, j| s + *y.add(j)))
                 }
             };
-            if let Some(loss) = what.loss {
-                *loss.ptr.add(row * loss.stride) = match (label, dense) {
+            if let Some(entropy) = what.entropy {
+                *entropy.ptr.add(row * entropy.stride) = match (label, dense) {
                     (Some(j), _) => log_sum - *z.add(j),
                     (None, Some(y)) => (0..cols).fold(0.0, |s, j| {
                         let part = *y.add(j) * (log_sum - *z.add(j));

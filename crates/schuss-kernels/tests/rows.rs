@@ -28,7 +28,7 @@ fn softmax_and_cross_entropy() {
                 let dense: Vec<f32> = (0..ROWS * cols).map(|i| (i % 3) as f32 * 0.5).collect();
                 let d = [0.5f32, 2.0, -1.0, 0.0, 3.0];
                 for indexed in [true, false] {
-                    let (mut loss, mut top, mut gradient) = ([0.0f32; ROWS], [0.0f32; ROWS], vec![0.0f32; ROWS * cols]);
+                    let (mut entropy, mut top, mut gradient) = ([0.0f32; ROWS], [0.0f32; ROWS], vec![0.0f32; ROWS * cols]);
                     let mut scratch = vec![0.0f32; cols + 16];
                     let (x, y) = (Rows { ptr: z.as_ptr(), stride: cols }, Rows { ptr: dense.as_ptr(), stride: cols });
                     let index = Rows { ptr: labels.as_ptr(), stride: 1 };
@@ -36,7 +36,7 @@ fn softmax_and_cross_entropy() {
                     let what = CrossEntropy {
                         logits: x,
                         target: if indexed { Target::Index(index) } else { Target::Dense(y) },
-                        loss: Some(column(&mut loss)),
+                        entropy: Some(column(&mut entropy)),
                         gradient: Some((
                             Operand { ptr: d.as_ptr(), row_stride: 1, col_stride: 0 },
                             RowsMut { ptr: gradient.as_mut_ptr(), stride: cols },
@@ -54,7 +54,7 @@ fn softmax_and_cross_entropy() {
                         };
                         let total: f64 = (0..cols).map(y).sum();
                         let want: f64 = (0..cols).map(|j| y(j) * (log_sum - f64::from(z[j]))).sum();
-                        near(loss[row], want, f64::from(size) * total.max(1.0));
+                        near(entropy[row], want, f64::from(size) * total.max(1.0));
                         for j in 0..cols {
                             // e^(z − max) of an argument that was rounded to 2⁻²⁴ of some ten thousand.
                             let scale = 1.0 + f64::from(size) * total;

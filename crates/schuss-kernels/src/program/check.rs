@@ -125,7 +125,7 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
             touch(c.logits, rows, cols, false);
             c.labels.iter().for_each(|v| touch(*v, rows, one, false));
             c.dense.iter().for_each(|v| touch(*v, rows, cols, false));
-            c.loss.iter().for_each(|v| touch(*v, rows, one, true));
+            c.entropy.iter().for_each(|v| touch(*v, rows, one, true));
             c.in_top.iter().for_each(|(_, v)| touch(*v, rows, one, true));
             if let Some((d, v)) = c.gradient {
                 touch(d, rows, one, false);

@@ -238,7 +238,7 @@ impl Lowering<'_> {
                 logits: self.dense(c.logits, cols),
                 labels: c.indexed.then(|| self.column(c.target)),
                 dense: (!c.indexed).then(|| self.dense(c.target, cols)),
-                loss: c.loss.map(|v| self.column(v)),
+                entropy: c.loss.map(|v| self.column(v)),
                 gradient: c.gradient.map(|(d, v)| (self.column(d), self.dense(v, cols))),
                 in_top: c.in_top.map(|(k, v)| (k, self.column(v))),
             }),

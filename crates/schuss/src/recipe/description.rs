@@ -47,7 +47,8 @@ impl Parts {
         let shape = &description.schema.shape;
         let numbers = shape.iter().try_fold(1usize, |n, &k| n.checked_mul(k));
         if numbers.is_none_or(|n| n > MOST_NUMBERS) {
-            let message = format!("a sample of shape {shape:?} has too many numbers; at most {MOST_NUMBERS} are allowed");
+            let message =
+                format!("a sample of shape {shape:?} has too many numbers; at most {MOST_NUMBERS} are allowed");
             return Err(Error::format("model-description", message));
         }
         description.pipeline.check(shape)?;

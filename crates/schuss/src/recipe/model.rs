@@ -16,8 +16,8 @@ use crate::plan::{Machine, Options, Spec};
 use crate::store::{ModelFile, seconds};
 use crate::target::TargetKind;
 use crate::train::{
-    Array, Callback, ClassRow, FitOptions, History, Origin, Run, Scores, class_table, evaluate, fit, parameters, predict,
-    write,
+    Array, Callback, ClassRow, FitOptions, History, Origin, Run, Scores, class_table, evaluate, fit, parameters,
+    predict, write,
 };
 use schuss_kernels::Isa;
 use std::path::Path;
@@ -119,12 +119,8 @@ impl Model {
         let scale = if matches!(data.features, Features::U8(_)) { 1.0 / 255.0 } else { 1.0 };
         let pipeline = self.pipeline.get_or_insert(Pipeline::Scale { factor: scale }).clone();
         pipeline.check(&data.shape)?;
-        let schema = Schema {
-            shape: data.shape.clone(),
-            columns: Vec::new(),
-            target: None,
-            classes: data.classes.clone(),
-        };
+        let schema =
+            Schema { shape: data.shape.clone(), columns: Vec::new(), target: None, classes: data.classes.clone() };
         self.takes(data)?;
         let fitted = (schema, target);
         if self.fitted.as_ref().is_some_and(|(_, t)| *t != target) {
@@ -174,7 +170,8 @@ impl Model {
             file.check(&parts.model.build(false)?.parameters)?;
             Ok(parts)
         };
-        let Parts { model, loss, metrics, target, schema, pipeline } = rebuild().map_err(|e: Error| e.at(show(path)))?;
+        let Parts { model, loss, metrics, target, schema, pipeline } =
+            rebuild().map_err(|e: Error| e.at(show(path)))?;
         Ok(Model {
             loss: Some(loss),
             metrics,
@@ -237,7 +234,8 @@ impl Model {
                 weighted,
                 frozen: &|_| false,
             };
-            let mut machine = Machine::new(&spec, Options { threads: self.threads, isa: isa()?, without: Vec::new(), seed })?;
+            let mut machine =
+                Machine::new(&spec, Options { threads: self.threads, isa: isa()?, without: Vec::new(), seed })?;
             write(machine.variables_mut(), &self.weights())?;
             self.machine = Some((machine, weighted));
         }

@@ -53,7 +53,8 @@ impl Setup {
         let split = |data: Dataset, share: &str| match recipe.data.f64(share) {
             0.0 => Ok((data, None)),
             fraction => {
-                let (rest, part) = data.split(fraction, Stream::named(seed, share)).map_err(|e| e.at(format!("data.{share}")))?;
+                let (rest, part) =
+                    data.split(fraction, Stream::named(seed, share)).map_err(|e| e.at(format!("data.{share}")))?;
                 Ok::<_, Error>((rest, Some(part)))
             }
         };
@@ -66,7 +67,9 @@ impl Setup {
         let pipeline = loaded.pipeline(&train);
         let train = match recipe.data.text("class_weight") {
             "" => train,
-            words => train.with_class_weights(&words.parse::<ClassWeights>()?).map_err(|e| e.at("data.class_weight"))?,
+            words => {
+                train.with_class_weights(&words.parse::<ClassWeights>()?).map_err(|e| e.at("data.class_weight"))?
+            }
         };
         let target = train.target_kind().expect("data for training have targets");
         let metrics = recipe.metrics.get_or_insert_with(|| metrics::for_target(target).into_iter().collect()).clone();
