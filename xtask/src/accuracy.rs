@@ -46,11 +46,19 @@ pub fn accuracy(args: &[String]) -> Result {
             too_low.push(format!("{data}: mean {:.4}, at least {least:.4} is asked for", ours.mean));
         }
         let keras = keras.map_or(Value::Null, |spread| spread.json());
-        summary.insert(data.into(), json!({ "schuss": ours.json(), "keras": keras, "least": least, "runs": reached }));
+        summary.insert(
+            data.into(),
+            json!({ "schuss": ours.json(), "keras": keras, "least": rounded(least), "runs": reached }),
+        );
     }
     let _ = fs::remove_dir_all(&folder);
     write_summary("accuracy.json", &Value::Object(summary))?;
     if too_low.is_empty() { Ok(()) } else { Err(too_low.join("\n")) }
+}
+
+/// To five digits, as one sample of 10 000 is 1e-4.
+fn rounded(x: f64) -> f64 {
+    (x * 1e5).round() / 1e5
 }
 
 /// What some runs reach.
@@ -71,7 +79,6 @@ impl Spread {
     }
 
     fn json(&self) -> Value {
-        let rounded = |x: f64| (x * 1e5).round() / 1e5;
         let (mean, deviation, least) = (rounded(self.mean), rounded(self.deviation), rounded(self.least));
         json!({ "runs": self.runs, "mean": mean, "standard_deviation": deviation, "min": least })
     }

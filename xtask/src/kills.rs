@@ -18,8 +18,11 @@ const TRAIN: &str = "train --data {data} --model mlp --epochs {epochs} --seed 1 
                      --set train.snapshot_seconds={snapshot} --out {out} --json";
 const RESUME: &str = "train --resume {out} --json";
 
+/// What a run goes on from.
+const SNAPSHOT: &str = "checkpoints/last.safetensors";
+
 /// Columns of `history.csv` that no two runs share.
-const TIME_COLUMNS: [&str; 2] = ["seconds", "samples_per_second"];
+const TIME_COLUMNS: [&str; 1] = ["seconds"];
 
 /// How a run ended, and whether a resumed one ended the same.
 #[derive(PartialEq)]
@@ -34,7 +37,7 @@ struct Kill {
     at: f64,
     /// Where it went on; nothing if it was over before it was killed.
     resumed: Option<(u64, u64)>,
-    /// From the newest checkpoint to the kill; nothing if there was none yet.
+    /// Seconds from the snapshot to the kill; nothing if there was none yet.
     redone: Option<f64>,
     same: bool,
 }
@@ -93,8 +96,8 @@ impl Trial {
         child.kill().map_err(|e| e.to_string())?;
         let killed = SystemTime::now();
         child.wait().map_err(|e| e.to_string())?;
-        let redone = newest(&out.join("checkpoints"))
-            .map(|saved| killed.duration_since(saved).unwrap_or_default().as_secs_f64());
+        let saved = fs::metadata(out.join(SNAPSHOT)).and_then(|snapshot| snapshot.modified()).ok();
+        let redone = saved.map(|saved| killed.duration_since(saved).unwrap_or_default().as_secs_f64());
         let run = self.schuss.finish(self.command(RESUME, &out))?;
         let same = End::of(&out)? == *expected;
         if same {
@@ -131,17 +134,6 @@ fn resumed(run: &Run) -> Result<Option<(u64, u64)>> {
         (Some(epoch), Some(step)) => Ok(Some((epoch, step))),
         _ => Err(format!("the resume event has no epoch and step: {event}")),
     }
-}
-
-/// When the newest finished file of a folder was written. A file in the making is hidden or has another ending.
-fn newest(folder: &Path) -> Option<SystemTime> {
-    let finished = |path: &Path| path.extension().is_some_and(|e| e == "safetensors") && !is_hidden(path);
-    let files = fs::read_dir(folder).ok()?.flatten().filter(|file| finished(&file.path()));
-    files.filter_map(|file| file.metadata().ok()?.modified().ok()).max()
-}
-
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
 /// The n-th of a row of numbers spread evenly over [0, 1): SplitMix64 (Steele, Lea, Flood 2014).

@@ -1,16 +1,16 @@
 //! The command line.
 
 use crate::shortcuts::Shortcuts;
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use schuss::Error;
-use schuss_kernels::Isa;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
   schuss                                          train on the embedded digits
   schuss train --data mnist --epochs 5            MNIST, from the folder that SCHUSS_DATA_DIR names
-  schuss train --data table.csv --target price --loss mse --validation 0.1 --patience 10
+  schuss train --data table.csv --target species --validation 0.1 --patience 10
   schuss train --resume runs/2025-01-31-1         go on where a run was stopped or killed
   schuss predict runs/2025-01-31-1/model.safetensors new.csv
   schuss list · schuss explain mlp                what there is, and what it does
@@ -23,6 +23,9 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.";
 #[command(name = "schuss", after_help = EXAMPLES, disable_help_subcommand = true)]
 #[command(help_template = "{about}\n\n{usage-heading} {usage}\n\n{all-args}{after-help}\n")]
 pub struct Arguments {
+    /// Print name, version and instruction set
+    #[arg(short = 'V', long)]
+    pub version: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -48,14 +51,6 @@ pub enum Command {
     Bench(Bench),
 }
 
-/// A recipe: a file, and what flags change in it.
-#[derive(Args, Debug)]
-pub struct RecipeArguments {
-    /// Flags that stand for paths of the recipe.
-    #[command(flatten)]
-    pub shortcuts: Shortcuts,
-}
-
 /// `schuss train`.
 #[derive(Args, Debug)]
 pub struct Train {
@@ -69,7 +64,7 @@ pub struct Train {
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     pub out: Option<PathBuf>,
     /// Go on with the run in this folder, as if it had never stopped
-    #[arg(long, value_name = "DIR", help_heading = "Run", exclusive = true)]
+    #[arg(long, value_name = "DIR", help_heading = "Run", conflicts_with_all = ["recipe", "out", "shortcuts"])]
     pub resume: Option<PathBuf>,
     /// One JSON object a line on standard output, all else on standard error
     #[arg(long, help_heading = "Run")]
@@ -156,4 +151,49 @@ pub struct Bench {
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
+}
+
+/// What is on the command line: arguments, or text that was asked for (help).
+pub fn parse() -> Result<Result<Arguments, String>, Error> {
+    match Arguments::try_parse() {
+        Ok(arguments) => Ok(Ok(arguments)),
+        Err(e) => match e.kind() {
+            ErrorKind::DisplayHelp => Ok(Err(e.render().to_string().trim_end().to_owned())),
+            _ => Err(Error::value("wrong-arguments", in_one_line(&e.render().to_string()))),
+        },
+    }
+}
+
+/// What clap says in several paragraphs: what is wrong, and a tip.
+fn in_one_line(text: &str) -> String {
+    let told = text.split("\nUsage:").next().unwrap_or_default();
+    let told = told.split("\nFor more information").next().unwrap_or_default();
+    let told = told.strip_prefix("error: ").unwrap_or(told);
+    let paragraphs: Vec<String> = told.split("\n\n").map(|p| p.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let told = paragraphs.iter().map(|p| p.trim_start_matches("tip: ")).filter(|p| !p.is_empty()).collect::<Vec<_>>();
+    told.join("; ") + "; see --help"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_line() {
+        let said = |args: &[&str]| {
+            let error = Arguments::try_parse_from(args).unwrap_err();
+            in_one_line(&error.render().to_string())
+        };
+        let unknown = said(&["schuss", "train", "--epoch", "5"]);
+        assert!(unknown.starts_with("unexpected argument '--epoch' found; a similar argument exists: '--epochs'"));
+        assert!(said(&["schuss", "evaluate"]).contains("<MODEL.safetensors>"));
+        assert!(said(&["schuss", "train", "--resume", "x", "--seed", "1"]).contains("--resume"));
+        assert!(!said(&["schuss", "tarin"]).contains('\n'));
+    }
 }

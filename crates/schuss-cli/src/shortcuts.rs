@@ -1,6 +1,6 @@
 //! The flags that stand for paths of a recipe: one table, which the command line, its help and the recipe walk.
 
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches};
 use schuss::Result;
 use schuss::recipe::Recipe;
 
@@ -63,6 +63,10 @@ fn all() -> impl Iterator<Item = &'static Shortcut> {
 }
 
 impl Shortcuts {
+    /// Was nothing given?
+    pub fn is_empty(&self) -> bool {
+        self.flags.is_empty() && self.set.is_empty()
+    }
     /// Changes the recipe: flags first, in the order of the table, then each `--set` in the order given.
     pub fn apply(&self, recipe: &mut Recipe) -> Result<()> {
         for shortcut in all() {
@@ -86,7 +90,8 @@ impl Args for Shortcuts {
         };
         let set = Arg::new("set").long("set").value_name("PATH=VALUE").action(ArgAction::Append);
         let set = set.help("anything else of a recipe, as train.snapshot_seconds=5 or model.units=[256,128]");
-        command.next_help_heading("Recipe").args(all().map(flag)).arg(set)
+        let group = ArgGroup::new("shortcuts").multiple(true).args(all().map(|s| s.flag)).arg("set");
+        command.next_help_heading("Recipe").args(all().map(flag)).arg(set).group(group)
     }
     fn augment_args_for_update(command: Command) -> Command {
         Self::augment_args(command)

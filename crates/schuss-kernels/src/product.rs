@@ -173,15 +173,17 @@ unsafe fn run_block(
             // Strips of equal height, but for one row.
             let height = (rows.len() + strip) / strips;
             let kernel = kernels.kernels[height - 1][usize::from(cols > kernels.count)];
-            let (to, stride) = match *target {
-                Target::Tiles(_) => (tile, width),
+            // A tile has room for whole registers, and whole ones are read again sooner than parts.
+            let whole = kernels.count * if cols > kernels.count { 2 } else { 1 };
+            let (to, stride, stored) = match *target {
+                Target::Tiles(_) => (tile, width, whole),
                 // SAFETY: the tile is within C.
-                Target::Store { to, stride } => (unsafe { to.add(row * stride + col) }, stride),
+                Target::Store { to, stride } => (unsafe { to.add(row * stride + col) }, stride, cols),
             };
             // SAFETY: the strip is within A; `to` has room for `height` rows of `cols`.
             unsafe {
                 let a = Matrix { ptr: a.ptr.wrapping_add(row * a.row_stride), ..a };
-                kernel(k, cols, a, from, from_stride, to, stride);
+                kernel(k, cols, a, from, from_stride, to, stride, stored);
             }
             if let Target::Tiles(epilogue) = target {
                 epilogue(Tile { row, col, rows: height, cols, ptr: tile, stride: width });
@@ -191,8 +193,8 @@ unsafe fn run_block(
     }
 }
 
-/// `kernel(k, cols, a, b, b_stride, c, c_stride)`
-type Kernel = unsafe fn(usize, usize, Matrix, *const f32, usize, *mut f32, usize);
+/// `kernel(k, cols, a, b, b_stride, c, c_stride, c_cols)`
+type Kernel = unsafe fn(usize, usize, Matrix, *const f32, usize, *mut f32, usize, usize);
 /// `pack(k, cols, b, panel)`
 type Pack = unsafe fn(usize, usize, Matrix, *mut f32);
 
@@ -248,9 +250,10 @@ macro_rules! kernel {
             b_stride: usize,
             c: *mut f32,
             c_stride: usize,
+            c_cols: usize,
         ) {
             // SAFETY: the caller's promise.
-            unsafe { kernel::<$register, ROWS, REGISTERS>(k, cols, a, b, b_stride, c, c_stride) }
+            unsafe { kernel::<$register, ROWS, REGISTERS>(k, cols, a, b, b_stride, c, c_stride, c_cols) }
         }
     };
 }
@@ -273,10 +276,10 @@ macro_rules! for_rows {
     )*};
 }
 
-/// ROWS × `cols` elements of C, held in ROWS × REGISTERS registers while k runs.
+/// ROWS × `cols` elements of C, held in ROWS × REGISTERS registers while k runs, and stored with zeros up to `c_cols`.
 ///
 /// # Safety
-/// ROWS × k of A and k × `cols` of B can be read, ROWS × `cols` of C written.
+/// ROWS × k of A and k × `cols` of B can be read, ROWS × `c_cols` of C written.
 #[inline(always)]
 unsafe fn kernel<V: Register, const ROWS: usize, const REGISTERS: usize>(
     k: usize,
@@ -286,9 +289,10 @@ unsafe fn kernel<V: Register, const ROWS: usize, const REGISTERS: usize>(
     b_stride: usize,
     c: *mut f32,
     c_stride: usize,
+    c_cols: usize,
 ) {
     let last = REGISTERS - 1;
-    let part = V::part(cols - last * V::COUNT);
+    let (part, stored) = (V::part(cols - last * V::COUNT), V::part(c_cols - last * V::COUNT));
     let mut sums = [[V::splat(0.0); REGISTERS]; ROWS];
     // Rows in threes of five, from their own pointers. Left to itself the compiler makes one chain of ROWS additions of
     // them, as slow as the multiplications; it must not know how the offsets hang together.
@@ -317,7 +321,7 @@ unsafe fn kernel<V: Register, const ROWS: usize, const REGISTERS: usize>(
             for (j, sum) in sums[i].iter().enumerate().take(last) {
                 sum.store(c.add(j * V::COUNT));
             }
-            sums[i][last].store_part(c.add(last * V::COUNT), part);
+            sums[i][last].store_part(c.add(last * V::COUNT), stored);
         });
     }
 }

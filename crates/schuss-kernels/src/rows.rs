@@ -195,30 +195,27 @@ fn halve(mut x: [f32; LANES], f: impl Fn(f32, f32) -> f32) -> f32 {
 #[allow(clippy::needless_range_loop)] // sixteen lanes in step
 unsafe fn exponentials(z: *const f32, cols: usize, e: *mut f32) -> (f32, f32) {
     // SAFETY: the caller vouches for `cols` numbers at z, and as many rounded up to sixteen at e.
-    unsafe {
-        let mut greatest = [f32::NEG_INFINITY; LANES];
-        let mut j = 0;
-        while j < cols {
-            for i in 0..LANES {
-                let x = if j + i < cols { *z.add(j + i) } else { f32::NEG_INFINITY };
-                *e.add(j + i) = x;
-                greatest[i] = if x > greatest[i] { x } else { greatest[i] };
-            }
-            j += LANES;
+    let (z, e) = unsafe {
+        (std::slice::from_raw_parts(z, cols), std::slice::from_raw_parts_mut(e, cols.next_multiple_of(LANES)))
+    };
+    e[..cols].copy_from_slice(z);
+    e[cols..].fill(f32::NEG_INFINITY);
+    let (e, _) = e.as_chunks_mut::<LANES>();
+    let mut greatest = [f32::NEG_INFINITY; LANES];
+    for e in e.iter() {
+        for i in 0..LANES {
+            greatest[i] = if e[i] > greatest[i] { e[i] } else { greatest[i] };
         }
-        let max = halve(greatest, |a, b| if b > a { b } else { a });
-        let mut sums = [0.0; LANES];
-        let mut j = 0;
-        while j < cols {
-            for i in 0..LANES {
-                let y = math::exp(*e.add(j + i) - max);
-                *e.add(j + i) = y;
-                sums[i] += y;
-            }
-            j += LANES;
-        }
-        (max, lanes_sum(sums))
     }
+    let max = halve(greatest, |a, b| if b > a { b } else { a });
+    let mut sums = [0.0; LANES];
+    for e in e {
+        for i in 0..LANES {
+            e[i] = math::exp(e[i] - max);
+            sums[i] += e[i];
+        }
+    }
+    (max, lanes_sum(sums))
 }
 
 #[inline(always)]

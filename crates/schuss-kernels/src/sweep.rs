@@ -197,10 +197,56 @@ unsafe fn sweep_avx512<R: Elementwise>(
     unsafe { sweep::<Avx512, R>(at, rows, cols, theta, stride, g, g_stride, states) }
 }
 
+#[inline(always)]
+unsafe fn sweep<V: Register, R: Elementwise>(
+    at: &[f32],
+    rows: usize,
+    cols: usize,
+    theta: *mut f32,
+    stride: usize,
+    g: *const f32,
+    g_stride: usize,
+    states: &[*mut f32],
+) -> bool {
+    if rows > 1 && stride == cols && cols < NARROW {
+        // Short rows that lie end to end: one long row. Taken each by itself, a row's load would wait for the store of
+        // the one before, whose register reaches into it. The derivatives are put end to end first.
+        let mut packed = [0.0f32; PACKED + NARROW];
+        let height = PACKED / cols.max(1);
+        let mut finite = true;
+        for row in (0..rows).step_by(height) {
+            let height = height.min(rows - row);
+            // SAFETY: the rows are within the block; a row's last register reaches at most NARROW beyond PACKED.
+            unsafe {
+                for i in 0..height {
+                    for col in (0..cols).step_by(V::COUNT) {
+                        let part = V::part(V::COUNT.min(cols - col));
+                        let g = V::load_part(g.add((row + i) * g_stride + col), part);
+                        g.store(packed.as_mut_ptr().add(i * cols + col));
+                    }
+                }
+                let from = row * cols;
+                let shifted = |i: usize| if i < states.len() { states[i].add(from) } else { std::ptr::null_mut() };
+                let moved: [*mut f32; MOST_SLOTS] = std::array::from_fn(shifted);
+                let (theta, states) = (theta.add(from), &moved[..states.len()]);
+                finite &= rows_of::<V, R>(at, 1, height * cols, theta, 0, packed.as_ptr(), 0, states);
+            }
+        }
+        return finite;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { rows_of::<V, R>(at, rows, cols, theta, stride, g, g_stride, states) }
+}
+
+/// Columns below which rows that lie end to end are taken as one.
+const NARROW: usize = 64;
+/// Numbers that are taken as one row.
+const PACKED: usize = 512;
+
 // x − x asks whether x is finite.
 #[allow(clippy::eq_op)]
 #[inline(always)]
-unsafe fn sweep<V: Register, R: Elementwise>(
+unsafe fn rows_of<V: Register, R: Elementwise>(
     at: &[f32],
     rows: usize,
     cols: usize,

@@ -20,9 +20,15 @@ pub mod model;
 pub mod optimizers;
 pub mod plan;
 pub mod random;
+pub mod recipe;
 pub mod registry;
 pub mod regularizers;
 pub mod shape;
+pub mod store;
 pub mod target;
+pub mod train;
 
+pub use data::Dataset;
 pub use error::{Error, Kind, Result};
+pub use recipe::Model;
+pub use train::FitOptions;

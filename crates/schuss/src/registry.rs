@@ -58,7 +58,8 @@ pub enum Default {
 }
 
 impl Default {
-    fn value(self) -> Option<Argument> {
+    /// The value, if there is one.
+    pub fn value(self) -> Option<Argument> {
         Some(match self {
             Default::Required => return None,
             Default::Bool(b) => Argument::Bool(b),

@@ -26,7 +26,7 @@ fn a_step_allocates_nothing() {
                     weighted: false,
                     frozen: &|_| false,
                 };
-                let options = Options { threads, isa: Isa::detect(), without: Vec::new(), seed: 0 };
+                let options = Options { threads, isa: Isa::detect(), without: vec!["serial".into()], seed: 0 };
                 let mut machine = Machine::new(&spec, options).unwrap();
                 let width: usize = case.model.input().iter().product();
                 let data = Dataset {

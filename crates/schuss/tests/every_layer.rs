@@ -216,6 +216,20 @@ fn words_and_things_are_the_same() {
     assert_eq!(made.settings(), Dense::new(3).settings());
 }
 
+#[test]
+fn parameters_start_as_they_are_told() {
+    let start = |layer: Dense| -> Vec<_> {
+        let built = built(&[4], &(Arc::new(layer) as AnyLayer), true).unwrap();
+        built.parameters.iter().map(|p| (p.name.clone(), p.shape.clone(), p.initializer.kind())).collect()
+    };
+    let parameter = |name: &str, shape: &[usize], kind| (format!("dense/{name}"), shape.to_vec(), kind);
+    let kernel = |kind| parameter("kernel", &[4, 3], kind);
+    assert_eq!(start(Dense::new(3)), [kernel("glorot_uniform"), parameter("bias", &[3], "zeros")]);
+    let told = Dense::new(3).kernel_initializer("lecun_normal").bias_initializer("ones");
+    assert_eq!(start(told), [kernel("lecun_normal"), parameter("bias", &[3], "ones")]);
+    assert_eq!(start(Dense::new(3).use_bias(false)), [kernel("glorot_uniform")]);
+}
+
 fn dropped(layers: &[AnyLayer], names: &[&str], training: bool, moment: Moment, n: usize) -> Vec<f64> {
     let mut model = Sequential::new(&[n]);
     layers.iter().zip(names).for_each(|(l, name)| model.push(Some(name), l.clone()));

@@ -17,8 +17,10 @@ use schuss_kernels::Isa;
 const SEED: u64 = 3;
 const RATE: f64 = 0.1;
 
+/// Small models are run by all threads too.
 fn options(isa: Isa, threads: usize, without: &[&str]) -> Options {
-    Options { threads, isa, without: without.iter().map(|s| s.to_string()).collect(), seed: SEED }
+    let without = without.iter().chain(&["serial"]).map(|s| s.to_string()).collect();
+    Options { threads, isa, without, seed: SEED }
 }
 
 /// Random samples of a case.
@@ -174,6 +176,7 @@ fn bits_do_not_depend_on_threads_or_on_fusing_the_update() {
             assert!(run(threads, &[]) == one, "{}: {threads} threads", case.name);
         }
         assert!(run(2, &["update"]) == one, "{}: materialised gradients", case.name);
+        assert!(run(2, &["recompute"]) == one && run(2, &["epilogue"]) == one, "{}: nothing fused", case.name);
     }
 }
 

@@ -22,8 +22,9 @@ use std::ops::Range;
 /// are added up in order, so that memory stays bounded.
 pub const MICRO_BATCH: usize = 4096;
 
-/// Multiply-adds below which one thread does all the work sooner than several agree on who does what.
-const SERIAL: usize = 400_000;
+/// Multiply-adds (about 20 µs) below which one thread does all the work sooner than several agree on who does what and
+/// fetch each other's parameters.
+const SERIAL: usize = 1_000_000;
 
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,7 +36,10 @@ enum Entry {
     /// The update from gradients that were added up.
     Apply,
     /// Loss and metrics.
-    Evaluate,
+    Evaluate {
+        /// Have the samples weights?
+        weighted: bool,
+    },
     /// Outputs.
     Predict,
 }
@@ -55,7 +59,8 @@ pub struct Machine {
     options: Options,
     pool: Pool,
     training: Option<Objective>,
-    evaluation: Objective,
+    /// Without and with weights of samples.
+    evaluation: [Objective; 2],
     optimizer: Option<Optimizer>,
     variables: Variables,
     trained: Vec<usize>,
@@ -74,13 +79,13 @@ impl Machine {
             return Err(Error::name("unknown-pass", format!("no pass `{name}`{}", suggest(name, &passes::names()))));
         }
         let (model, loss, metrics) = (spec.model, spec.loss, spec.metrics);
-        let objective = |training| {
+        let objective = |training, weighted| {
             let trained = |name: &str| !(spec.frozen)(name);
-            Objective::new(model, loss, metrics, spec.target, spec.weighted, training, trained)
+            Objective::new(model, loss, metrics, spec.target, weighted, training, trained)
         };
-        let evaluation = objective(false)?;
-        let training = spec.optimizer.map(|_| objective(true)).transpose()?;
-        let mut variables = Variables::new(&evaluation.parameters, options.seed)?;
+        let evaluation = [objective(false, false)?, objective(false, true)?];
+        let training = spec.optimizer.map(|_| objective(true, spec.weighted)).transpose()?;
+        let mut variables = Variables::new(&evaluation[0].parameters, options.seed)?;
         let trained: Vec<usize> = training.iter().flat_map(|t| t.gradients.iter().map(|g| g.0)).collect();
         if let Some(optimizer) = spec.optimizer {
             variables.add_state(optimizer, &trained)?;
@@ -146,13 +151,14 @@ impl Machine {
     /// Loss and metrics of a batch, without random layers and without an update, added to `sums`.
     pub fn evaluate(&mut self, batch: &Batch, sums: &mut Sums) -> Result<()> {
         for indices in batch.indices.chunks(MICRO_BATCH) {
-            self.run(Entry::Evaluate, &Batch { indices, ..*batch }, 0, indices.len(), sums)?;
+            let weighted = batch.data.weights.is_some();
+            self.run(Entry::Evaluate { weighted }, &Batch { indices, ..*batch }, 0, indices.len(), sums)?;
         }
         Ok(())
     }
     /// The outputs of a batch, row-major, appended to `out`.
     pub fn predict(&mut self, batch: &Batch, out: &mut Vec<f32>) -> Result<()> {
-        let mut sums = Sums::new(self.evaluation.metrics.len());
+        let mut sums = Sums::new(self.evaluation[0].metrics.len());
         for indices in batch.indices.chunks(MICRO_BATCH) {
             let place = self.run(Entry::Predict, &Batch { indices, ..*batch }, 0, indices.len(), &mut sums)?;
             let plan = &self.plans[place];
@@ -191,7 +197,7 @@ impl Machine {
     }
     /// Numbers in an output.
     pub fn output_width(&self) -> usize {
-        self.evaluation.graph.shape(self.evaluation.output).sample().iter().product()
+        self.evaluation[0].graph.shape(self.evaluation[0].output).sample().iter().product()
     }
     /// The name of the first parameter that holds a number that is not finite, or else `loss`.
     pub fn not_finite(&self) -> String {
@@ -201,7 +207,7 @@ impl Machine {
     }
     /// The plan of a training step for this batch size in words: phases and kernel calls.
     pub fn describe(&mut self, batch: usize) -> Result<String> {
-        let entry = if self.training.is_some() { Entry::Update } else { Entry::Evaluate };
+        let entry = if self.training.is_some() { Entry::Update } else { Entry::Evaluate { weighted: false } };
         let place = self.plan(entry, batch)?;
         let plan = &self.plans[place];
         let phases = plan.lowered.program.phases().len();
@@ -227,7 +233,8 @@ impl Machine {
         }
         let objective = match entry {
             Entry::Update | Entry::Accumulate | Entry::Apply => self.training.as_ref(),
-            Entry::Evaluate | Entry::Predict => Some(&self.evaluation),
+            Entry::Evaluate { weighted } => Some(&self.evaluation[usize::from(weighted)]),
+            Entry::Predict => Some(&self.evaluation[0]),
         };
         let objective = objective.expect("a machine that updates has a training graph");
         let lowered = self.compile(objective, entry, batch)?;
@@ -262,7 +269,7 @@ impl Machine {
             Entry::Update => (measured(), Some(Writes::Update)),
             Entry::Accumulate => (measured(), Some(Writes::Accumulate)),
             Entry::Apply => (Vec::new(), Some(Writes::Update)),
-            Entry::Evaluate => (measured(), None),
+            Entry::Evaluate { .. } => (measured(), None),
             Entry::Predict => (vec![of(objective.output)], None),
         };
         let trained = if writes.is_some() { trained } else { Vec::new() };
@@ -284,7 +291,8 @@ impl Machine {
         let states = |place: usize| self.variables.state_of(place);
         let store = Store { place: &place_of, states: &states, sum: &sum_of, sizes: &self.sizes };
         let sweep = self.optimizer.as_ref().map(|o| o.rule.sweep());
-        let threads = if work(&list) < SERIAL { 1 } else { self.options.threads };
+        let alone = on(passes::SERIAL.0) && work(&list) < SERIAL;
+        let threads = if alone { 1 } else { self.options.threads };
         Ok(lower(&list, &trained, sweep, &store, self.options.isa, threads))
     }
 
@@ -325,7 +333,7 @@ impl Machine {
         }
         let moment = Moment { seed: self.options.seed, update: self.updates, position: position as u64 };
         sums.finite &= lowered.program.run(&self.pool, arena, self.variables.buffers(), feed, &moment);
-        if matches!(entry, Entry::Update | Entry::Accumulate | Entry::Evaluate) {
+        if matches!(entry, Entry::Update | Entry::Accumulate | Entry::Evaluate { .. }) {
             let total = |r: &Range<usize>| arena[r.clone()].iter().map(|&x| f64::from(x)).sum::<f64>();
             sums.loss += total(&lowered.roots[0]);
             for (sum, root) in sums.metrics.iter_mut().zip(&lowered.roots[1..]) {

@@ -74,7 +74,7 @@ pub struct Spec<'a> {
     pub optimizer: Option<&'a Optimizer>,
     /// What a target is.
     pub target: TargetKind,
-    /// Has every sample a weight?
+    /// Has every sample to train on a weight? Evaluation weighs samples where the data have weights.
     pub weighted: bool,
     /// Parameters that stay as they are, by name.
     pub frozen: &'a dyn Fn(&str) -> bool,

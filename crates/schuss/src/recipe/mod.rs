@@ -23,10 +23,12 @@ mod setup;
 mod tables;
 mod text;
 mod training;
+mod transfer;
 
 pub use model::Model;
-pub use resolved::{Plan, Resolved};
+pub use resolved::{Architecture, Resolved};
 pub use setup::{LayerSummary, Setup};
 pub use tables::{Listed, Tables};
 pub use text::Recipe;
 pub use training::{Report, Training};
+pub use transfer::Transfer;

@@ -50,7 +50,7 @@ pub struct Model {
     fitted: Option<(Schema, TargetKind)>,
     /// Its numbers while there is no machine.
     weights: Vec<Array>,
-    /// The machine, and whether it weighs samples.
+    /// The machine, and whether it trains on samples that have weights.
     machine: Option<(Machine, bool)>,
 }
 
@@ -129,7 +129,7 @@ impl Model {
         }
         self.fitted.get_or_insert(fitted);
         let metrics = self.metrics.clone();
-        let machine = self.machine(data.weights.is_some(), options.seed)?;
+        let machine = self.machine(Some(data.weights.is_some()), options.seed)?;
         let mut run = Run { machine, data, pipeline: &pipeline, optimizer: &optimizer, metrics: &metrics };
         let options = FitOptions { now: seconds, ..options };
         fit(&mut run, &options, Origin::Start, callbacks).map(|outcome| outcome.history)
@@ -139,7 +139,7 @@ impl Model {
         data.target_kind().ok_or_else(|| no_targets("evaluate with"))?;
         self.takes(data)?;
         let (pipeline, metrics) = (self.pipeline.clone().ok_or_else(unfitted)?, self.metrics.clone());
-        evaluate(self.machine(data.weights.is_some(), 0)?, data, &pipeline, &metrics)
+        evaluate(self.machine(None, 0)?, data, &pipeline, &metrics)
     }
     /// How well each class is found.
     pub fn class_table(&mut self, data: &Dataset) -> Result<Vec<ClassRow>> {
@@ -149,8 +149,7 @@ impl Model {
     pub fn predict(&mut self, data: &Dataset) -> Result<Vec<f32>> {
         self.takes(data)?;
         let pipeline = self.pipeline.clone().ok_or_else(unfitted)?;
-        let weighted = self.machine.as_ref().is_some_and(|(_, weighted)| *weighted);
-        predict(self.machine(weighted, 0)?, data, &pipeline)
+        predict(self.machine(None, 0)?, data, &pipeline)
     }
 
     /// Writes the model into a file, as a whole or not at all. Equal models are equal files.
@@ -221,9 +220,11 @@ impl Model {
         }
         Ok(())
     }
-    /// The machine; a new one with the same weights where there is none, or one that weighs samples otherwise.
-    fn machine(&mut self, weighted: bool, seed: u64) -> Result<&mut Machine> {
-        if self.machine.as_ref().is_none_or(|(_, w)| *w != weighted) {
+    /// The machine; a new one with the same weights where there is none, or not one that trains as is `wanted`: with
+    /// samples that have weights, or none.
+    fn machine(&mut self, wanted: Option<bool>, seed: u64) -> Result<&mut Machine> {
+        if self.machine.as_ref().is_none_or(|(_, weighted)| wanted.is_some_and(|w| w != *weighted)) {
+            let weighted = wanted.unwrap_or(false);
             let parts = self.parts()?;
             let spec = Spec {
                 model: &parts.model,

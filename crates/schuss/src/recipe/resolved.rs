@@ -24,7 +24,7 @@ const OPTIMIZER: &str = "adam";
 
 /// The layers of a recipe.
 #[derive(Clone, Debug)]
-pub enum Plan {
+pub enum Architecture {
     /// A model known by name, with all its settings.
     Named {
         /// Its name.
@@ -46,7 +46,7 @@ pub struct Resolved {
     /// What `[data]` has for the reader.
     pub reader: Vec<(String, Argument)>,
     /// `[model]`.
-    pub model: Plan,
+    pub model: Architecture,
     /// `[optimizer]`.
     pub optimizer: Optimizer,
     /// `[loss]`.
@@ -117,19 +117,19 @@ impl Recipe {
         given.insert(0, ("seed".into(), train.get("seed").expect("it is in the list").clone()));
         Ok((Settings::resolve("data", DATA, &given)?, reader))
     }
-    fn model(&self, tables: &Tables) -> Result<Plan> {
+    fn model(&self, tables: &Tables) -> Result<Architecture> {
         if let Some(Value::Table(model)) = self.table.get("model")
             && let Some(layers) = model.get("layers")
         {
             known("model with layers", model.keys(), &["layers"])?;
-            return layers_of(tables, layers).map(Plan::Layers);
+            return layers_of(tables, layers).map(Architecture::Layers);
         }
         let (name, given) = self.thing("model", MODEL)?;
         let entry = tables.models.find(&name)?;
         let what = format!("model {name}");
         let settings = Settings::resolve(&what, entry.settings, &given)?;
         let blueprint = (entry.make)(&settings).map_err(|e| e.at(what))?;
-        Ok(Plan::Named { name: entry.name, settings, blueprint })
+        Ok(Architecture::Named { name: entry.name, settings, blueprint })
     }
     fn metrics(&self, tables: &Tables) -> Result<Option<Vec<AnyMetric>>> {
         let Some(value) = self.table.get("metrics") else { return Ok(None) };
@@ -204,11 +204,11 @@ impl Resolved {
     pub fn layers(&self, input: &[usize], target: TargetKind) -> Sequential {
         let mut model = Sequential::new(input);
         match &self.model {
-            Plan::Named { blueprint, .. } => {
+            Architecture::Named { blueprint, .. } => {
                 let (outputs, activation) = self.loss.output(target);
                 blueprint.layers(input, outputs, activation).into_iter().for_each(|layer| model.push(None, layer));
             }
-            Plan::Layers(layers) => layers.iter().for_each(|l| model.push(Some(&l.name), l.layer.clone())),
+            Architecture::Layers(layers) => layers.iter().for_each(|l| model.push(Some(&l.name), l.layer.clone())),
         }
         model
     }
@@ -257,8 +257,8 @@ impl Resolved {
     }
     fn model_table(&self) -> Table {
         match &self.model {
-            Plan::Named { name, settings, .. } => named(name, settings),
-            Plan::Layers(layers) => {
+            Architecture::Named { name, settings, .. } => named(name, settings),
+            Architecture::Layers(layers) => {
                 let layer = |l: &NamedLayer| {
                     let mut layer = Table::new();
                     layer.insert("kind".into(), l.layer.kind().into());

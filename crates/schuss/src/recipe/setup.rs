@@ -46,9 +46,9 @@ impl Setup {
         options.settings.clone_from(&recipe.reader);
         let task = if recipe.loss.is_regression() { Task::Numbers } else { Task::Classes };
         let loaded = data::open(recipe.data.text("name"), task, &options)?;
-        Self::of(recipe, loaded, tables)
+        Self::of(recipe, loaded)
     }
-    fn of(mut recipe: Resolved, loaded: data::Loaded, _: &Tables) -> Result<Self> {
+    fn of(mut recipe: Resolved, loaded: data::Loaded) -> Result<Self> {
         let seed = recipe.data.usize("seed") as u64;
         let split = |data: Dataset, share: &str| match recipe.data.f64(share) {
             0.0 => Ok((data, None)),
@@ -58,10 +58,10 @@ impl Setup {
                 Ok::<_, Error>((rest, Some(part)))
             }
         };
-        let data::Loaded { train, test, .. } = &loaded;
+        let data::Loaded { train, test, files, schema, scale } = loaded;
         let (train, test) = match test {
-            Some(test) => (train.clone(), Some(test.clone())),
-            None => split(train.clone(), "test")?,
+            Some(test) => (train, Some(test)),
+            None => split(train, "test")?,
         };
         let (train, validation) = split(train, "validation")?;
         let pipeline = loaded.pipeline(&train);
@@ -124,6 +124,10 @@ impl Setup {
             }
             _ => Ok(Some(expression)),
         }
+    }
+    /// Samples in each batch but the last.
+    pub fn batch_size(&self) -> Result<usize> {
+        self.recipe.fit_options().samples_in_batch(&self.recipe.optimizer, self.train.len())
     }
     /// A line for each layer.
     pub fn summary(&self) -> Result<Vec<LayerSummary>> {

@@ -1,8 +1,10 @@
 //! A recipe as it is written.
 
+use super::Tables;
 use super::settings::{RESERVED, THINGS};
 use crate::error::{Error, Result};
 use crate::registry::Argument;
+use std::path::absolute;
 use toml::{Table, Value};
 
 /// A recipe as it is written: what it leaves out is as usual.
@@ -50,6 +52,21 @@ impl Recipe {
         let mut keys = path.split('.');
         let first = keys.next().and_then(|k| self.table.get(k));
         keys.fold(first, |place, key| place.and_then(|v| v.get(key))).is_some()
+    }
+    /// The same with whole paths of files, so that it means the same in another folder.
+    pub(super) fn anchored(&self, tables: &Tables) -> Self {
+        let mut recipe = self.clone();
+        recipe.table.iter_mut().for_each(|(key, value)| expand(key, value));
+        for (table, key) in [("data", "name"), ("train", "weights")] {
+            let Some(Value::String(path)) = recipe.table.get_mut(table).and_then(|t| t.get_mut(key)) else { continue };
+            let is_name = table == "data" && tables.data.find(path).is_ok();
+            if !(is_name || path.is_empty())
+                && let Some(whole) = absolute(&*path).ok().and_then(|p| p.to_str().map(str::to_owned))
+            {
+                *path = whole;
+            }
+        }
+        recipe
     }
     /// A path that a later version has, if the recipe uses one.
     pub(super) fn reserved(&self) -> Option<&'static str> {

@@ -53,16 +53,16 @@ pub struct RunFolder {
 impl RunFolder {
     /// Refuses a folder that has something in it.
     pub fn check_free(path: &Path) -> Result<()> {
-        match fs::read_dir(path) {
-            Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-            Err(e) => Err(failed("folder-unusable", path, "can't be the folder of a run", &e)),
-            Ok(mut entries) if entries.next().is_none() => Ok(()),
-            Ok(_) => {
-                let message =
-                    format!("{}: exists and is not empty; name another folder, or go on with resume", show(path));
-                Err(Error::file("folder-exists", message))
-            }
+        let mut entries = match fs::read_dir(path) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(failed("folder-unusable", path, "can't be the folder of a run", &e)),
+        };
+        if entries.next().is_none() {
+            return Ok(());
         }
+        let message = format!("{}: exists and is not empty; name another folder, or go on with resume", show(path));
+        Err(Error::file("folder-exists", message))
     }
     /// Makes the folder (`runs/<date>-<n>` unless given) with `recipe.toml` and `data.json` in it.
     pub fn create(path: Option<&Path>, recipe: &str, data: &DataRecord) -> Result<Self> {

@@ -18,4 +18,4 @@ pub use history_file::HistoryFile;
 pub use keeper::Keeper;
 pub use model_file::{Description, LayerText, ModelFile, TargetText, ThingText};
 pub use snapshot_file::{SnapshotFile, Written};
-pub use tensors::{Numbers, Tensor, Tensors};
+pub use tensors::{Numbers, Tensor, Tensors, sha256};

@@ -100,20 +100,18 @@ impl ModelFile {
     /// Reads the file. Whether the parameters are those of the architecture is asked by [`ModelFile::check`], once
     /// the names in the description have been looked up.
     pub fn read(path: &Path) -> Result<Self> {
-        let tensors = Tensors::read(path)?;
-        let text = tensors.text.ok_or_else(|| {
-            let message =
-                "it is no schuss model: the metadata have no key `schuss`; its tensors can be trained from (weights)";
-            Error::format("no-model", message)
-        });
-        Self::of(text, tensors.tensors).map_err(|e| e.at(crate::data::readers::file::show(path)))
+        Self::from_tensors(Tensors::read(path)?).map_err(|e| e.at(show(path)))
     }
-    fn of(text: Result<serde_json::Value>, tensors: Vec<Tensor>) -> Result<Self> {
-        let text = text?;
+    /// From what a file holds.
+    pub fn from_tensors(file: Tensors) -> Result<Self> {
+        let text = file.text.ok_or_else(|| {
+            let message = "it is no schuss model: the metadata have no key `schuss`; its tensors can be trained from (weights)";
+            Error::format("no-model", message)
+        })?;
         match text.get("format").and_then(serde_json::Value::as_u64) {
-            Some(1) => {}
-            Some(newer) => {
-                let message = format!("the model has format {newer}; this version reads format {FORMAT}");
+            Some(format) if format == u64::from(FORMAT) => {}
+            Some(other) => {
+                let message = format!("the model has format {other}; this version reads format {FORMAT}");
                 return Err(Error::format("model-format", message));
             }
             None => return Err(Error::format("no-model", "it is no schuss model: the metadata have no format")),
@@ -131,7 +129,7 @@ impl ModelFile {
             Numbers::F64(_) => Err(wrong_type(&t.name, "F64")),
             Numbers::Other(found) => Err(wrong_type(&t.name, &found)),
         };
-        let parameters = tensors.into_iter().map(array).collect::<Result<_>>()?;
+        let parameters = file.tensors.into_iter().map(array).collect::<Result<_>>()?;
         Ok(ModelFile { description, parameters })
     }
     /// Are these the parameters of a model that wants those?

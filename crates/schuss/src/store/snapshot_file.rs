@@ -59,6 +59,10 @@ impl SnapshotFile {
     pub fn write(&self, path: &Path) -> Result<()> {
         self.to_tensors().write(path)
     }
+    /// Reads the file; none if there is none.
+    pub fn read_if_there(path: &Path) -> Result<Option<Self>> {
+        if path.try_exists().is_ok_and(|there| !there) { Ok(None) } else { Self::read(path).map(Some) }
+    }
     /// Reads the file.
     pub fn read(path: &Path) -> Result<Self> {
         Self::from_tensors(Tensors::read(path)?).map_err(|e| e.at(show(path)))

@@ -1,6 +1,7 @@
 //! Tensors and one text in a safetensors file.
 
 use super::atomic;
+use crate::data::FileRecord;
 use crate::data::readers::file::show;
 use crate::error::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, View};
@@ -39,6 +40,17 @@ pub struct Tensor {
     pub numbers: Numbers,
 }
 
+impl Numbers {
+    /// The type's name in the format.
+    pub fn kind(&self) -> &str {
+        match self {
+            Numbers::F32(_) => "F32",
+            Numbers::F64(_) => "F64",
+            Numbers::Other(kind) => kind,
+        }
+    }
+}
+
 /// What a safetensors file holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensors {
@@ -70,14 +82,13 @@ impl Tensors {
     }
     /// Reads a file of anyone.
     pub fn read(path: &Path) -> Result<Self> {
-        let unreadable = |e| atomic::failed("file-unreadable", path, "can't be read", &e);
-        let size = path.metadata().map_err(unreadable)?;
-        if !size.is_file() {
-            return Err(Error::file("file-unreadable", format!("{}: can't be read: it is not a file", show(path))));
-        }
-        let mut bytes = Vec::new();
-        File::open(path).and_then(|f| f.take(size.len()).read_to_end(&mut bytes)).map_err(unreadable)?;
-        Self::from_bytes(&bytes).map_err(|e| e.at(show(path)))
+        Self::from_bytes(&bytes_of(path)?).map_err(|e| e.at(show(path)))
+    }
+    /// Reads a file of anyone, with what is needed to know it again.
+    pub fn read_recorded(path: &Path) -> Result<(Self, FileRecord)> {
+        let bytes = bytes_of(path)?;
+        let tensors = Self::from_bytes(&bytes).map_err(|e| e.at(show(path)))?;
+        Ok((tensors, FileRecord::of(show(path), &bytes)))
     }
     /// From a file's bytes, whatever they are.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
@@ -111,6 +122,27 @@ impl Tensors {
         });
         Ok(Tensors { tensors: tensors.collect(), text: text.transpose()? })
     }
+}
+
+/// All bytes of a file (not of a device or a pipe, which may have no end).
+fn bytes_of(path: &Path) -> Result<Vec<u8>> {
+    let unreadable = |e| atomic::failed("file-unreadable", path, "can't be read", &e);
+    let size = path.metadata().map_err(unreadable)?;
+    if !size.is_file() {
+        return Err(Error::file("file-unreadable", format!("{}: can't be read: it is not a file", show(path))));
+    }
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|f| f.take(size.len()).read_to_end(&mut bytes)).map_err(unreadable)?;
+    Ok(bytes)
+}
+
+/// The SHA-256 of bytes, in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// JSON with sorted keys and no spaces: equal values are equal texts.
@@ -170,7 +202,7 @@ fn digest<'a>(text: &Value, parts: impl Iterator<Item = (&'a str, Dtype, &'a [us
         sha.update(format!("\n{name:?} {dtype} {shape:?}\n"));
         sha.update(bytes);
     }
-    sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&sha.finalize())
 }
 
 fn refuse(e: &SafeTensorError, size: usize) -> Error {

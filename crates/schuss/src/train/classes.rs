@@ -45,8 +45,8 @@ const RIGHT: usize = 0;
 const TAKEN: usize = 1;
 const SUPPORT: usize = 2;
 
-/// The class that an output says.
-pub(crate) fn class_of(output: &[f32]) -> usize {
+/// The class that an output says: the greatest, the first of equal ones; of a single one class 1 from above 0.5.
+pub fn class_of(output: &[f32]) -> usize {
     match output {
         [x] => usize::from(*x > 0.5),
         _ => (1..output.len()).fold(0, |best, i| if output[i] > output[best] { i } else { best }),

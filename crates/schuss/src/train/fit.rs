@@ -3,7 +3,7 @@
 use super::evaluate::{means, measure, metric_names};
 use super::event::{Callback, Event, Flow, State};
 use super::history::{History, Row};
-use super::options::{BatchSize, FitOptions};
+use super::options::FitOptions;
 use super::snapshot::{Progress, Snapshot, parameters, write};
 use super::watch::{Verdict, Watch};
 use crate::data::{Dataset, Pipeline};
@@ -12,9 +12,6 @@ use crate::metrics::AnyMetric;
 use crate::optimizers::Optimizer;
 use crate::plan::{Batch, Machine, Sums};
 use crate::random::Stream;
-
-/// Samples in a batch, unless told otherwise.
-const BATCH_SIZE: BatchSize = BatchSize::Samples(128);
 
 /// What is trained, on what.
 pub struct Run<'a> {
@@ -66,16 +63,15 @@ pub fn fit(run: &mut Run, options: &FitOptions, from: Origin, callbacks: &mut [&
     let watch = Watch::new(options, &names, run.metrics)?;
     let steps = Steps::new(run, options)?;
     let mut progress = Progress::new(run.metrics.len());
-    let mut resumed = !matches!(from, Origin::Start);
+    let resumed = !matches!(from, Origin::Start);
     if let Origin::Snapshot(snapshot) = from {
-        snapshot.restore(run.machine)?;
+        snapshot.restore(run.machine, run.metrics.len())?;
         progress = snapshot.progress;
-        resumed = true;
     }
     let mut fit = Loop { run, options, names: &names, steps, progress, callbacks, since: (options.now)() };
     fit.tell(&Event::Start { epochs: options.epochs, steps: fit.steps.count, batch_size: fit.steps.size })?;
-    if resumed {
-        let Progress { epoch, step, .. } = fit.progress;
+    let Progress { epoch, step, stopped, .. } = fit.progress;
+    if resumed && epoch < options.epochs && !stopped {
         fit.tell(&Event::Resume { epoch: epoch + 1, step })?;
     }
     while fit.progress.epoch < options.epochs && !fit.progress.stopped {
@@ -102,11 +98,7 @@ struct Steps {
 impl Steps {
     fn new(run: &Run, options: &FitOptions) -> Result<Self> {
         let samples = run.data.len();
-        let default = if run.optimizer.full_batch { BatchSize::Full } else { BATCH_SIZE };
-        let size = options.batch_size.unwrap_or(default).of(samples);
-        if size == 0 {
-            return Err(Error::value("batch-size", "the batch size is 0; it is at least 1, or full"));
-        }
+        let size = options.samples_in_batch(run.optimizer, samples)?;
         let count = if options.drop_remainder { samples / size } else { samples.div_ceil(size) };
         Ok(Steps { size, count })
     }

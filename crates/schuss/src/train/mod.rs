@@ -11,7 +11,7 @@ mod options;
 mod snapshot;
 mod watch;
 
-pub use classes::{ClassRow, class_table};
+pub use classes::{ClassRow, class_of, class_table};
 pub use evaluate::{Scores, evaluate, metric_names, predict};
 pub use event::{Callback, Event, Flow, State};
 pub use fit::{Origin, Outcome, Run, fit};

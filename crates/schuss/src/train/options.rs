@@ -2,8 +2,12 @@
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
+use crate::optimizers::Optimizer;
 use std::fmt;
 use std::str::FromStr;
+
+/// Samples in a batch, unless told otherwise.
+const BATCH_SIZE: BatchSize = BatchSize::Samples(128);
 
 /// Samples in a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +93,17 @@ pub struct FitOptions<'a> {
     pub min_delta: f64,
     /// The seconds since any fixed moment. Training reads no clock of its own; with this default, all times are 0.
     pub now: fn() -> f64,
+}
+
+impl FitOptions<'_> {
+    /// Samples in each batch but the last, of `samples` in all.
+    pub fn samples_in_batch(&self, optimizer: &Optimizer, samples: usize) -> Result<usize> {
+        let usual = if optimizer.full_batch { BatchSize::Full } else { BATCH_SIZE };
+        match self.batch_size.unwrap_or(usual).of(samples) {
+            0 => Err(Error::value("batch-size", "the batch size is 0; it is at least 1, or full")),
+            size => Ok(size),
+        }
+    }
 }
 
 impl Default for FitOptions<'_> {

@@ -74,11 +74,14 @@ impl Snapshot {
         Snapshot { progress: progress.clone(), updates, memory: memory.to_vec(), variables }
     }
     /// Gives the machine back its numbers. The error is about numbers of another model or optimizer.
-    pub(super) fn restore(&self, machine: &mut Machine) -> Result<()> {
-        let count = machine.variables().list().len();
-        if self.variables.len() != count {
-            let found = self.variables.len();
-            let message = format!("the snapshot has {found} variables; the model and its optimizer have {count}");
+    pub(super) fn restore(&self, machine: &mut Machine, metrics: usize) -> Result<()> {
+        let found = (self.variables.len(), self.progress.running.metrics.len());
+        let wanted = (machine.variables().list().len(), metrics);
+        if found != wanted {
+            let message = format!(
+                "the snapshot has {} variables and {} metrics; the model and its optimizer have {} and {}",
+                found.0, found.1, wanted.0, wanted.1
+            );
             return Err(Error::format("snapshot-of-another-model", message));
         }
         write(machine.variables_mut(), &self.variables)?;

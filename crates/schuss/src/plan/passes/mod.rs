@@ -23,9 +23,12 @@ pub struct Pass {
 /// parameters.
 pub const PASSES: &[Pass] = &[cross_entropy::PASS, recompute::PASS, epilogue::PASS];
 
+/// The last decision, which the lowering is told: how many threads.
+pub const SERIAL: (&str, &str) = ("serial", "a plan with little work runs on one thread");
+
 /// Every name that can be switched off, with what the pass does.
 pub fn pages() -> Vec<(&'static str, &'static str)> {
-    PASSES.iter().map(|p| (p.name, p.summary)).chain([(update::NAME, update::SUMMARY)]).collect()
+    PASSES.iter().map(|p| (p.name, p.summary)).chain([(update::NAME, update::SUMMARY), SERIAL]).collect()
 }
 
 /// Every name that can be switched off.

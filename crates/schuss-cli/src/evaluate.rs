@@ -1,0 +1,59 @@
+//! `schuss evaluate`.
+
+use crate::arguments;
+use crate::output::{Output, Result};
+use crate::text::{count, number, table};
+use schuss::data::{Dataset, Options, open_for};
+use schuss::train::{ClassRow, Scores};
+use schuss::{Error, Model};
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+/// Loss, metrics, and how well each class is found.
+pub fn evaluate(arguments: &arguments::Evaluate, out: &mut Output) -> Result {
+    let (mut model, data) = open(&arguments.model, &arguments.data, true, arguments.threads)?;
+    let scores = model.evaluate(&data)?;
+    let classes = model.class_table(&data)?;
+    if arguments.json {
+        return out.line(object(&scores, &classes, data.len()));
+    }
+    let mut rows = vec![vec!["samples".to_owned(), count(data.len())], vec!["loss".to_owned(), number(scores.loss)]];
+    rows.extend(scores.metrics.iter().map(|(name, x)| vec![name.clone(), number(*x)]));
+    table(&rows, false).into_iter().try_for_each(|line| out.line(line))?;
+    if classes.is_empty() {
+        return Ok(());
+    }
+    let mut rows = vec![["class", "precision", "recall", "f1", "support"].map(str::to_owned).to_vec()];
+    rows.extend(classes.iter().map(|c| {
+        vec![c.name.clone(), number(c.precision), number(c.recall), number(c.f1), count(c.support)]
+    }));
+    out.line("")?;
+    table(&rows, true).into_iter().try_for_each(|line| out.line(line))
+}
+
+/// A model, and data of the kind that it was trained on.
+pub fn open(model: &Path, data: &Path, targets: bool, threads: Option<usize>) -> Result<(Model, Dataset)> {
+    let model = Model::load(model)?;
+    let schema = model.schema().expect("a model from a file was trained");
+    let samples = open_for(data, schema, targets, &Options::default())?;
+    let model = match threads {
+        Some(0) => return Err(Error::value("value-not-allowed", "--threads is 0; it is at least 1").into()),
+        Some(threads) => model.threads(threads),
+        None => model,
+    };
+    Ok((model, samples.data))
+}
+
+fn object(scores: &Scores, classes: &[ClassRow], samples: usize) -> Value {
+    let mut object = Map::from_iter([("samples".into(), samples.into()), ("loss".into(), json!(scores.loss))]);
+    object.extend(scores.metrics.iter().map(|(name, x)| (name.clone(), json!(x))));
+    if !classes.is_empty() {
+        let class = |c: &ClassRow| {
+            json!({
+                "class": c.name, "precision": c.precision, "recall": c.recall, "f1": c.f1, "support": c.support,
+            })
+        };
+        object.insert("classes".into(), classes.iter().map(class).collect());
+    }
+    Value::Object(object)
+}
