@@ -30,5 +30,6 @@ pub mod train;
 
 pub use data::Dataset;
 pub use error::{Error, Kind, Result};
+pub use model::Sequential;
 pub use recipe::Model;
 pub use train::FitOptions;

@@ -48,7 +48,7 @@ impl Setup {
         let loaded = data::open(recipe.data.text("name"), task, &options)?;
         Self::of(recipe, loaded)
     }
-    fn of(mut recipe: Resolved, loaded: data::Loaded) -> Result<Self> {
+    fn of(mut recipe: Resolved, mut loaded: data::Loaded) -> Result<Self> {
         let seed = recipe.data.usize("seed") as u64;
         let split = |data: Dataset, share: &str| match recipe.data.f64(share) {
             0.0 => Ok((data, None)),
@@ -58,17 +58,18 @@ impl Setup {
                 Ok::<_, Error>((rest, Some(part)))
             }
         };
-        let data::Loaded { train, test, files, schema, scale } = loaded;
-        let (train, test) = match test {
-            Some(test) => (train, Some(test)),
-            None => split(train, "test")?,
+        let (train, test) = match loaded.test.take() {
+            Some(test) => (loaded.train, Some(test)),
+            None => split(loaded.train, "test")?,
         };
         let (train, validation) = split(train, "validation")?;
-        let pipeline = loaded.pipeline(&train);
+        loaded.train = train;
+        let pipeline = loaded.pipeline(&loaded.train);
         let train = match recipe.data.text("class_weight") {
-            "" => train,
+            "" => loaded.train,
             words => {
-                train.with_class_weights(&words.parse::<ClassWeights>()?).map_err(|e| e.at("data.class_weight"))?
+                let weighted = words.parse::<ClassWeights>().and_then(|w| loaded.train.with_class_weights(&w));
+                weighted.map_err(|e| e.at("data.class_weight"))?
             }
         };
         let target = train.target_kind().expect("data for training have targets");

@@ -4,6 +4,7 @@ use super::tensors::{Numbers, Tensor, Tensors};
 use crate::build::Parameter;
 use crate::data::Pipeline;
 use crate::data::readers::Schema;
+use crate::data::readers::file::show;
 use crate::error::{Error, Result};
 use crate::registry::Argument;
 use crate::train::Array;
@@ -105,7 +106,8 @@ impl ModelFile {
     /// From what a file holds.
     pub fn from_tensors(file: Tensors) -> Result<Self> {
         let text = file.text.ok_or_else(|| {
-            let message = "it is no schuss model: the metadata have no key `schuss`; its tensors can be trained from (weights)";
+            let message =
+                "it is no schuss model: the metadata have no key `schuss`; its tensors can be trained from (weights)";
             Error::format("no-model", message)
         })?;
         match text.get("format").and_then(serde_json::Value::as_u64) {
