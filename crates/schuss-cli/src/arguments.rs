@@ -169,7 +169,8 @@ fn in_one_line(text: &str) -> String {
     let told = text.split("\nUsage:").next().unwrap_or_default();
     let told = told.split("\nFor more information").next().unwrap_or_default();
     let told = told.strip_prefix("error: ").unwrap_or(told);
-    let paragraphs: Vec<String> = told.split("\n\n").map(|p| p.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let paragraphs: Vec<String> =
+        told.split("\n\n").map(|p| p.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     let told = paragraphs.iter().map(|p| p.trim_start_matches("tip: ")).filter(|p| !p.is_empty()).collect::<Vec<_>>();
     told.join("; ") + "; see --help"
 }

@@ -24,9 +24,11 @@ pub fn evaluate(arguments: &arguments::Evaluate, out: &mut Output) -> Result {
         return Ok(());
     }
     let mut rows = vec![["class", "precision", "recall", "f1", "support"].map(str::to_owned).to_vec()];
-    rows.extend(classes.iter().map(|c| {
-        vec![c.name.clone(), number(c.precision), number(c.recall), number(c.f1), count(c.support)]
-    }));
+    rows.extend(
+        classes
+            .iter()
+            .map(|c| vec![c.name.clone(), number(c.precision), number(c.recall), number(c.f1), count(c.support)]),
+    );
     out.line("")?;
     table(&rows, true).into_iter().try_for_each(|line| out.line(line))
 }

@@ -59,7 +59,9 @@ fn page(listed: &Listed) -> Vec<String> {
         lines.push("\n  settings".into());
         lines.extend(table(&settings.iter().map(setting).collect::<Vec<_>>(), false));
     }
-    for (title, text) in [("also called", aliases.join(", ").as_str()), ("source", page.source), ("differs", page.differs)] {
+    for (title, text) in
+        [("also called", aliases.join(", ").as_str()), ("source", page.source), ("differs", page.differs)]
+    {
         if !text.is_empty() {
             lines.push(format!("\n  {title}"));
             lines.extend(wrap(text, WIDTH - 4).into_iter().map(|line| format!("    {line}")));

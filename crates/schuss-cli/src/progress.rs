@@ -3,8 +3,8 @@
 use crate::output::{Output, Stop, tell};
 use crate::text::{duration, number, rate};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use schuss::train::{Callback, Event, Flow, Row, State};
 use schuss::Result;
+use schuss::train::{Callback, Event, Flow, Row, State};
 use serde_json::{Map, Value, json};
 use std::io::{IsTerminal, stderr, stdout};
 use std::time::{Duration, Instant};
@@ -126,7 +126,8 @@ mod tests {
     #[test]
     fn an_epoch_is_a_line() {
         let value = |name: &str, x| (name.to_owned(), x);
-        let row = Row { epoch: 3, values: vec![value("loss", 0.25), value("learning_rate", 0.1), value("seconds", 65.0)] };
+        let row =
+            Row { epoch: 3, values: vec![value("loss", 0.25), value("learning_rate", 0.1), value("seconds", 65.0)] };
         assert_eq!(line(&row, 30, true), "epoch  3/30  loss 0.2500  1:05  best");
         let object = object(&row).to_string();
         assert_eq!(object, r#"{"event":"epoch","epoch":3,"loss":0.25,"learning_rate":0.1,"seconds":65.0}"#);

@@ -14,7 +14,8 @@ pub fn summary(arguments: &arguments::Summary, out: &mut Output) -> Result {
     let ends_in = |end: &str| what.and_then(Path::extension).is_some_and(|e| e == end);
     if let Some(file) = what.filter(|_| ends_in("safetensors")) {
         if arguments.plan || !arguments.shortcuts.is_empty() {
-            let message = "a trained model has its layers only; a plan and other settings need a recipe or a model's name";
+            let message =
+                "a trained model has its layers only; a plan and other settings need a recipe or a model's name";
             return Err(Error::value("wrong-arguments", message).into());
         }
         return layers(&Model::load(file)?.summary()?, out);

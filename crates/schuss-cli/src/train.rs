@@ -57,9 +57,8 @@ pub fn first_run(out: &mut Output) -> Result {
 
 /// A recipe from a file.
 pub fn read_recipe(path: &Path) -> Result<Recipe> {
-    let text = fs::read_to_string(path).map_err(|e| {
-        Error::file("file-unreadable", format!("{}: the recipe can't be read: {e}", show(path)))
-    })?;
+    let text = fs::read_to_string(path)
+        .map_err(|e| Error::file("file-unreadable", format!("{}: the recipe can't be read: {e}", show(path))))?;
     Ok(Recipe::from_toml(&text).map_err(|e| e.at(show(path)))?)
 }
 

@@ -28,7 +28,8 @@ fn softmax_and_cross_entropy() {
                 let dense: Vec<f32> = (0..ROWS * cols).map(|i| (i % 3) as f32 * 0.5).collect();
                 let d = [0.5f32, 2.0, -1.0, 0.0, 3.0];
                 for indexed in [true, false] {
-                    let (mut entropy, mut top, mut gradient) = ([0.0f32; ROWS], [0.0f32; ROWS], vec![0.0f32; ROWS * cols]);
+                    let (mut entropy, mut top, mut gradient) =
+                        ([0.0f32; ROWS], [0.0f32; ROWS], vec![0.0f32; ROWS * cols]);
                     let mut scratch = vec![0.0f32; cols + 16];
                     let (x, y) = (Rows { ptr: z.as_ptr(), stride: cols }, Rows { ptr: dense.as_ptr(), stride: cols });
                     let index = Rows { ptr: labels.as_ptr(), stride: 1 };

@@ -27,7 +27,8 @@ pub fn main() -> schuss::Result<()> {
     let train = Dataset::classes(&x[..1500 * 64], &[64], &y[..1500], 10)?;
     let test = Dataset::classes(&x[1500 * 64..], &[64], &y[1500..], 10)?;
 
-    let layers = Sequential::new(&[64]).add(Dense::new(128).activation("relu")).add(Dense::new(10).activation("softmax"));
+    let layers =
+        Sequential::new(&[64]).add(Dense::new(128).activation("relu")).add(Dense::new(10).activation("softmax"));
     let mut model = Model::new(layers).compile("adam(0.003)", Brier, &["accuracy"])?;
     let history = model.fit(&train, FitOptions { epochs: 15, ..Default::default() })?;
     let (scores, outputs) = (model.evaluate(&test)?, model.predict(&test)?);

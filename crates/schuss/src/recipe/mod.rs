@@ -9,7 +9,7 @@
 //! recipe.assign("optimizer.beta_1=0.95")?;
 //! recipe.assign("model.units=[256, 128]")?;
 //! let text = recipe.resolve(&Tables::default())?.to_toml();
-//! assert!(text.contains("beta_1 = 0.95") && text.contains("epsilon = 1e-7") && text.contains("units = [256, 128]"));
+//! assert!(text.contains("beta_1 = 0.95") && text.contains("epsilon = 0.0000001") && text.contains("units = [256, 128]"));
 //! # Ok::<(), schuss::Error>(())
 //! ```
 

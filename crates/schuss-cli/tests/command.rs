@@ -1,0 +1,284 @@
+//! The command as users run it: from data to a model and back, killed and resumed, and every kind of wrong input.
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A folder of its own for a test, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("schuss-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        fs::write(self.0.join(name), bytes).unwrap();
+    }
+    fn command(&self, args: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_schuss"));
+        command.current_dir(&self.0).args(args.split_whitespace()).env_remove("SCHUSS_DATA_DIR");
+        // No data of the user's are found by name.
+        command.env("XDG_CACHE_HOME", self.0.join("cache")).env("HOME", &self.0);
+        command
+    }
+    fn run(&self, args: &str) -> Output {
+        self.command(args).output().unwrap()
+    }
+    /// What a run that succeeds prints on standard output.
+    fn text(&self, args: &str) -> String {
+        let output = self.run(args);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "schuss {args}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+    fn events(&self, args: &str) -> Vec<Value> {
+        self.text(args).lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+    }
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.0.join(name)).unwrap()
+    }
+    /// `history.csv` without the column that no two runs share.
+    fn history(&self, run: &str) -> Vec<String> {
+        let text = String::from_utf8(self.read(&format!("{run}/history.csv"))).unwrap();
+        let skip = text.lines().next().unwrap().split(',').position(|c| c == "seconds");
+        let row = |l: &str| {
+            l.split(',').enumerate().filter(|(i, _)| Some(*i) != skip).map(|(_, c)| c).collect::<Vec<_>>().join(",")
+        };
+        text.lines().map(row).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn event<'a>(events: &'a [Value], name: &str) -> &'a Value {
+    events.iter().find(|e| e["event"] == name).unwrap_or_else(|| panic!("no event {name} among {events:?}"))
+}
+
+#[test]
+fn alone_it_trains_the_digits_and_says_what_to_type_next() {
+    let folder = Folder::new("alone");
+    for _ in 0..2 {
+        let output = folder.run("");
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.success() && text.contains("next:") && text.contains("test"), "{text}");
+    }
+    let runs: Vec<_> = fs::read_dir(folder.0.join("runs")).unwrap().collect();
+    assert_eq!(runs.len(), 2, "each run has a folder of its own");
+}
+
+#[test]
+fn from_data_to_a_model_and_back() {
+    let folder = Folder::new("round");
+    let events = folder.events("train --epochs 12 --seed 3 --out a --json");
+    let epochs: Vec<_> = events.iter().filter(|e| e["event"] == "epoch").collect();
+    assert_eq!(epochs.len(), 12);
+    assert!(epochs[0]["loss"].as_f64() > epochs[11]["loss"].as_f64());
+    let end = events.last().unwrap();
+    assert!(end["event"] == "end" && end["test_accuracy"].as_f64().unwrap() > 0.93, "{end}");
+    assert!(end["samples_per_second"].as_f64().unwrap() > 0.0 && end["out"] == "a");
+    for file in ["recipe.toml", "data.json", "history.csv", "model.safetensors"] {
+        assert!(!folder.read(&format!("a/{file}")).is_empty());
+    }
+    let table = folder.text("evaluate a/model.safetensors --data digits");
+    assert!(table.contains("precision") && table.contains("support"), "{table}");
+    let lines = folder.text("predict a/model.safetensors digits");
+    assert_eq!(lines.lines().next(), Some("class,0,1,2,3,4,5,6,7,8,9"));
+    assert_eq!(lines.lines().count(), 1798);
+    let row: Vec<f64> = lines.lines().nth(1).unwrap().split(',').map(|x| x.parse().unwrap()).collect();
+    assert!((row[1..].iter().sum::<f64>() - 1.0).abs() < 1e-5);
+
+    // The same seed gives the same file, whatever the threads; a written recipe gives the same run.
+    folder.text("train --epochs 12 --seed 3 --out b --threads 3 --json");
+    assert!(folder.read("a/model.safetensors") == folder.read("b/model.safetensors"));
+    folder.text("train a/recipe.toml --out c --json");
+    assert!(folder.read("a/model.safetensors") == folder.read("c/model.safetensors"));
+    folder.text("train --epochs 12 --seed 4 --out d --json");
+    assert!(folder.read("a/model.safetensors") != folder.read("d/model.safetensors"));
+
+    // Weights of another run, and parameters that stay as they are.
+    folder.text("train --epochs 1 --weights a/model.safetensors --freeze dense/.* --learning-rate 0.01 --out e --json");
+    assert!(folder.read("a/model.safetensors") != folder.read("e/model.safetensors"));
+}
+
+#[test]
+fn the_best_weights_come_back() {
+    let folder = Folder::new("best");
+    let events = folder.events("train --validation 0.2 --patience 3 --epochs 200 --learning-rate 0.02 --out a --json");
+    let epochs: Vec<&Value> = events.iter().filter(|e| e["event"] == "epoch").collect();
+    assert!(epochs.len() < 200, "it stopped early");
+    assert!(epochs.iter().all(|e| e["val_loss"].is_number() && e["val_accuracy"].is_number()));
+}
+
+#[test]
+fn a_killed_run_ends_as_one_never_killed() {
+    let folder = Folder::new("kill");
+    let train = "train --epochs 60 --seed 5 --set train.snapshot_seconds=0.05 --json --out";
+    folder.text(&format!("{train} whole"));
+    let (model, history) = (folder.read("whole/model.safetensors"), folder.history("whole"));
+    let mut middle = 0;
+    for (i, wait) in [5u64, 60, 150, 250, 400, 550].into_iter().enumerate() {
+        let out = format!("killed-{i}");
+        let mut child =
+            folder.command(&format!("{train} {out}")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Before the folder has its recipe there is nothing to resume.
+        let start = Instant::now();
+        while !folder.0.join(&out).join("data.json").exists() && start.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(wait));
+        let _ = child.kill();
+        child.wait().unwrap();
+        let events = folder.events(&format!("train --resume {out} --json"));
+        assert_eq!(events.last().unwrap()["event"], "end");
+        if let Some(resume) = events.iter().find(|e| e["event"] == "resume") {
+            middle += u32::from(resume["step"].as_u64().unwrap() > 0);
+        }
+        assert!(folder.read(&format!("{out}/model.safetensors")) == model, "killed after {wait} ms");
+        assert_eq!(folder.history(&out), history);
+    }
+    println!("{middle} of 6 went on in the middle of an epoch");
+    // After the end, resuming tells the end again and changes nothing.
+    let events = folder.events("train --resume whole --json");
+    event(&events, "end");
+    assert!(folder.read("whole/model.safetensors") == model);
+}
+
+#[test]
+fn changed_data_are_refused_when_resuming() {
+    let folder = Folder::new("changed");
+    let table = |n: usize| {
+        let row = |i: usize| format!("{},{},{}\n", i % 7, (i * i) % 5, if i % 2 == 0 { "yes" } else { "no" });
+        format!("a,b,answer\n{}", (0..n).map(row).collect::<String>())
+    };
+    folder.write("t.csv", table(60));
+    folder.text("train --data t.csv --epochs 2 --out a --json");
+    folder.write("t.csv", table(61));
+    let output = folder.run("train --resume a --json");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && text.contains("[") && text.contains("t.csv"), "{text}");
+    // A model of a table needs its columns, in any order.
+    folder.write("new.csv", "b,a\n1,2\n3,4\n");
+    assert_eq!(folder.text("predict a/model.safetensors new.csv").lines().count(), 3);
+}
+
+#[test]
+fn numbers_are_learnt_too() {
+    let folder = Folder::new("numbers");
+    let row = |i: usize| format!("{},{},{}\n", i % 11, i % 7, 2 * (i % 11) + 3 * (i % 7));
+    folder.write("t.csv", format!("a,b,y\n{}", (0..400).map(row).collect::<String>()));
+    let events = folder.events("train --data t.csv --target y --loss mse --epochs 60 --batch-size 32 --out a --json");
+    assert!(event(&events, "end")["test_loss"].as_f64().unwrap() < 1.0, "{events:?}");
+}
+
+/// One line on standard error, with its code; nothing on standard output; the exit code.
+fn refused(folder: &Folder, args: &str, status: i32, code: &str) {
+    let output = folder.run(args);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "schuss {args}: {errors}");
+    assert!(errors.lines().count() == 1 && errors.contains(&format!("[{code}]")), "schuss {args}: {errors}");
+    assert!(output.stdout.is_empty(), "schuss {args}");
+}
+
+#[test]
+fn wrong_input_gets_one_line() {
+    let folder = Folder::new("wrong");
+    folder.write("ragged.csv", "a,b,c\n1,2,x\n1,2\n");
+    folder.write("words.csv", "a,b,c\n1,two,x\n3,4,y\n");
+    folder.write("broken.toml", "[train\n");
+    folder.write("other.safetensors", "no model at all");
+    fs::create_dir_all(folder.0.join("idx")).unwrap();
+    for (name, bytes) in [
+        // Says that it has a million images of 28 × 28.
+        ("train-images-idx3-ubyte", &[0, 0, 8, 3, 0, 15, 66, 64, 0, 0, 0, 28, 0, 0, 0, 28, 1, 2][..]),
+        ("train-labels-idx1-ubyte", &[0, 0, 8, 1, 0, 0, 0, 2, 1, 0]),
+        ("t10k-images-idx3-ubyte", &[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 9]),
+        ("t10k-labels-idx1-ubyte", &[0, 0, 8, 1, 0, 0, 0, 1, 1]),
+    ] {
+        folder.write(&format!("idx/{name}"), bytes);
+    }
+    folder.text("train --epochs 1 --out done --json");
+    let whole = folder.read("done/model.safetensors");
+    folder.write("cut.safetensors", &whole[..whole.len() / 2]);
+    let mut altered = whole.clone();
+    altered[20] ^= 1;
+    folder.write("altered.safetensors", altered);
+    for (args, status, code) in [
+        ("train --optimizer adma", 2, "unknown-name"),
+        ("train --model mpl", 2, "unknown-name"),
+        ("train --loss cros", 2, "unknown-name"),
+        ("train --set optimizer.beta_3=0.9", 2, "unknown-setting"),
+        ("train --set optimizer.beta_1=1.5", 2, "value-not-allowed"),
+        ("train --learning-rate nan", 2, "value-not-allowed"),
+        ("train --learning-rate -1", 2, "value-not-allowed"),
+        ("train --set model.units=[0]", 2, "value-not-allowed"),
+        ("train --epochs 1 --out done", 1, "folder-exists"),
+        ("train --schedule cosine", 2, "not-available"),
+        ("train --augment flip", 2, "not-available"),
+        ("train --optimizer adam:torch", 2, "not-available"),
+        ("train --data nowhere", 1, "no-data"),
+        ("explain adma", 2, "unknown-name"),
+    ] {
+        refused(&folder, args, status, code);
+    }
+    // Whatever the code: one line, the right exit code, the file's name.
+    for (args, name) in [
+        ("train --data ragged.csv", "ragged.csv"),
+        ("train --data words.csv", "words.csv"),
+        ("train --data idx", "train-images"),
+        ("train broken.toml", "broken.toml"),
+        ("train --data mnist", "mnist"),
+        ("train --resume nowhere", "nowhere"),
+        ("predict other.safetensors digits", "other.safetensors"),
+        ("predict cut.safetensors digits", "cut.safetensors"),
+        ("predict altered.safetensors digits", "altered.safetensors"),
+        ("predict done/model.safetensors nowhere", "nowhere"),
+    ] {
+        let output = folder.run(args);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let code = output.status.code();
+        assert!(matches!(code, Some(1 | 2)), "schuss {args}: {code:?} {errors}");
+        assert!(
+            errors.lines().count() == 1 && errors.contains(name) && errors.trim_end().ends_with(']'),
+            "schuss {args}: {errors}"
+        );
+    }
+    // Nothing was left behind by what was refused.
+    assert!(!folder.0.join("runs").exists(), "a run that is refused leaves no folder");
+}
+
+#[test]
+fn a_run_that_leaves_the_finite_numbers_stops_there() {
+    let folder = Folder::new("finite");
+    let output = folder.run("train --optimizer sgd --learning-rate 1e30 --epochs 3 --out a");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let line = errors.lines().find(|l| l.starts_with("error:")).unwrap_or_default();
+    assert!(output.status.code() == Some(1) && line.contains("epoch 1") && line.contains("step"), "{errors}");
+    assert!(!Path::new(&folder.0.join("a/model.safetensors")).exists());
+}
+
+#[test]
+fn whatever_is_listed_can_be_explained() {
+    let folder = Folder::new("list");
+    let list = folder.text("list");
+    let mut names = 0;
+    for line in list.lines().filter(|l| l.starts_with("  ")) {
+        let name = line.split_whitespace().next().unwrap();
+        assert!(folder.text(&format!("explain {name}")).contains(name));
+        names += 1;
+    }
+    assert!(names > 50, "{names} names");
+    assert!(folder.text("summary --plan").contains("phase 1"));
+    assert!(folder.text("--help").contains("train") && folder.text("--version").starts_with("schuss "));
+    let line = folder.text("bench --work tiny --seconds 0.1 --json");
+    let row: Value = serde_json::from_str(line.trim()).unwrap();
+    assert!(row["peer"] == "schuss" && row["samples_per_s"].as_f64().unwrap() > 0.0, "{row}");
+}
