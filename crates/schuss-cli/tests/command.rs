@@ -156,7 +156,7 @@ fn a_killed_run_ends_as_one_never_killed() {
 fn changed_data_are_refused_when_resuming() {
     let folder = Folder::new("changed");
     let table = |n: usize| {
-        let row = |i: usize| format!("{},{},{}\n", i % 7, (i * i) % 5, if i % 2 == 0 { "yes" } else { "no" });
+        let row = |i: usize| format!("{},{},{}\n", i % 7, (i * i) % 5, if i.is_multiple_of(2) { "yes" } else { "no" });
         format!("a,b,answer\n{}", (0..n).map(row).collect::<String>())
     };
     folder.write("t.csv", table(60));
