@@ -4,7 +4,7 @@
 //! thread it falls to: how work is cut never changes a bit.
 //!
 //! The columns are taken in panels of two registers. A panel of B that many rows need is first copied together
-//! (`pack`), then strips of up to [`Kernels::rows`] rows go over it, their part of C in registers (`kernel`).
+//! (`pack`), then strips of up to `Kernels::rows` rows go over it, their part of C in registers (`kernel`).
 
 use crate::Isa;
 #[cfg(target_arch = "x86_64")]
