@@ -34,8 +34,7 @@ pub fn main() -> schuss::Result<()> {
     let history = model.fit(&train, FitOptions { epochs: 15, ..Default::default() })?;
     let (scores, outputs) = (model.evaluate(&test)?, model.predict(&test)?);
 
-    println!("loss {:.3?}", history.get("loss"));
-    println!("test {scores:.3?}\nthe first is a {}: {:.2?}", y[1500], &outputs[..10]);
+    println!("loss {:.3?}\ntest {scores:.3?}\n{} is {:.2?}", history.get("loss"), y[1500], &outputs[..10]);
     assert!(scores.metrics[0].1 > 0.85);
     Ok(())
 }

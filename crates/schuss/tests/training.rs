@@ -1,0 +1,355 @@
+//! The loop: what it adds up, what it keeps, when it stops, and that stopping leaves no trace.
+
+use schuss::data::{Dataset, Pipeline};
+use schuss::layers::{Dense, Dropout};
+use schuss::losses::{AnyLoss, MeanSquaredError, SparseCategoricalCrossentropy};
+use schuss::metrics::{Accuracy, AnyMetric};
+use schuss::model::Sequential;
+use schuss::optimizers::{self, Optimizer};
+use schuss::plan::{Machine, Options, Spec};
+use schuss::random::Stream;
+use schuss::registry::Argument;
+use schuss::train::{
+    BatchSize, Callback, Event, FitOptions, Flow, Mode, Origin, Outcome, Run, Snapshot, State, evaluate, fit, parameters,
+};
+use schuss::{Kind, Result};
+use std::sync::Arc;
+
+#[path = "../examples/digits.rs"]
+mod digits;
+
+#[test]
+fn the_example_runs() {
+    digits::main().unwrap();
+}
+
+/// What a test trains: everything but the machine.
+struct Case {
+    model: Sequential,
+    loss: AnyLoss,
+    metrics: Vec<AnyMetric>,
+    optimizer: Optimizer,
+    data: Dataset,
+    validation: Dataset,
+    pipeline: Pipeline,
+    threads: usize,
+}
+
+/// Points in the plane, of class 1 where their product is positive.
+fn quadrants(n: usize, name: &str) -> Dataset {
+    let s = Stream::named(5, name);
+    let x: Vec<f32> = (0..2 * n as u64).map(|i| s.uniform(i) as f32 * 2.0 - 1.0).collect();
+    let y: Vec<u32> = x.chunks(2).map(|p| u32::from(p[0] * p[1] > 0.0)).collect();
+    Dataset::classes(x, &[2], y, 2).unwrap()
+}
+
+fn optimizer(name: &str, learning_rate: f64) -> Optimizer {
+    optimizers::registry().make(name, &[("learning_rate".into(), Argument::Float(learning_rate))]).unwrap()
+}
+
+impl Case {
+    fn new(optimizer: Optimizer) -> Self {
+        let hidden = Dense::new(7).activation("tanh").kernel_regularizer("l2(0.01)");
+        Case {
+            model: Sequential::new(&[2]).add(hidden).add(Dropout::new(0.3)).add(Dense::new(2).activation("softmax")),
+            loss: Arc::new(SparseCategoricalCrossentropy::default()),
+            metrics: vec![Arc::new(Accuracy)],
+            optimizer,
+            data: quadrants(37, "train"),
+            validation: quadrants(19, "validation"),
+            pipeline: Pipeline::Scale { factor: 1.0 },
+            threads: 1,
+        }
+    }
+    fn machine(&self) -> Machine {
+        let spec = Spec {
+            model: &self.model,
+            loss: &self.loss,
+            metrics: &self.metrics,
+            optimizer: Some(&self.optimizer),
+            target: self.data.target_kind().unwrap(),
+            weighted: self.data.weights.is_some(),
+            frozen: &|_| false,
+        };
+        let isa = schuss_kernels::Isa::chosen().unwrap();
+        Machine::new(&spec, Options { threads: self.threads, isa, without: Vec::new(), seed: 3 }).unwrap()
+    }
+    fn fit(&self, machine: &mut Machine, options: &FitOptions, from: Origin, callback: &mut dyn Callback) -> Result<Outcome> {
+        let Case { data, pipeline, optimizer, metrics, .. } = self;
+        fit(&mut Run { machine, data, pipeline, optimizer, metrics }, options, from, &mut [callback])
+    }
+    fn options(&self) -> FitOptions<'_> {
+        let validation = Some(&self.validation);
+        FitOptions { epochs: 3, batch_size: Some(8.into()), seed: 3, validation, ..FitOptions::default() }
+    }
+    /// Trains from the start; the outcome, and the bits of the weights.
+    fn run(&self, options: &FitOptions) -> (Outcome, Vec<u32>) {
+        let mut machine = self.machine();
+        let outcome = self.fit(&mut machine, options, Origin::Start, &mut quiet()).unwrap();
+        (outcome, bits(&machine))
+    }
+}
+
+fn quiet() -> impl Callback {
+    |_: &Event, _: &State| Ok(Flow::Continue)
+}
+
+fn bits(machine: &Machine) -> Vec<u32> {
+    parameters(machine).iter().flat_map(|a| a.values.iter().map(|x| x.to_bits())).collect()
+}
+
+/// Interrupts after so many steps, and keeps what there is to go on from.
+fn interrupt_after<'a>(steps: usize, kept: &'a mut Option<Snapshot>) -> impl Callback + 'a {
+    let mut seen = 0;
+    move |event: &Event, state: &State| {
+        seen += usize::from(matches!(event, Event::Step { .. }));
+        if matches!(event, Event::Interrupt) {
+            *kept = Some(state.snapshot());
+        }
+        Ok(if seen == steps && matches!(event, Event::Step { .. }) { Flow::Interrupt } else { Flow::Continue })
+    }
+}
+
+#[test]
+fn a_run_that_is_resumed_at_any_step_ends_with_the_same_bits() {
+    for entry in optimizers::registry().entries() {
+        let case = Case::new(optimizer(entry.name, 0.05));
+        let options = FitOptions { patience: Some(2), ..case.options() };
+        let whole = case.run(&options);
+        let steps = 5 * whole.0.history.rows.len();
+        for step in 1..=steps {
+            let mut kept = None;
+            let error = case.fit(&mut case.machine(), &options, Origin::Start, &mut interrupt_after(step, &mut kept));
+            assert_eq!(error.unwrap_err().kind(), Kind::Interrupted);
+            let mut machine = case.machine();
+            let mut resumed = None;
+            let mut hear = |event: &Event, _: &State| {
+                if let Event::Resume { epoch, step } = *event {
+                    resumed = Some((epoch, step));
+                }
+                Ok(Flow::Continue)
+            };
+            let from = Origin::Snapshot(Box::new(kept.unwrap()));
+            let outcome = case.fit(&mut machine, &options, from, &mut hear).unwrap();
+            assert_eq!((&outcome, bits(&machine)), (&whole.0, whole.1.clone()), "{}, step {step}", entry.name);
+            assert_eq!(resumed, Some(((step - 1) / 5 + 1, (step - 1) % 5 + 1)));
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_after_the_end_gives_the_same_end() {
+    let case = Case::new(optimizer("adam", 0.05));
+    let (options, mut last) = (case.options(), None);
+    let mut machine = case.machine();
+    let mut keep = |event: &Event, state: &State| {
+        if let Event::Epoch { .. } = event {
+            last = Some(state.snapshot());
+        }
+        Ok(Flow::Continue)
+    };
+    let whole = case.fit(&mut machine, &options, Origin::Start, &mut keep).unwrap();
+    let mut again = case.machine();
+    let from = Origin::Snapshot(Box::new(last.unwrap()));
+    assert_eq!(case.fit(&mut again, &options, from, &mut quiet()).unwrap(), whole);
+    assert_eq!(bits(&again), bits(&machine));
+}
+
+#[test]
+fn threads_change_no_bit() {
+    let runs = [1, 2, 3, 4, 7].map(|threads| {
+        let case = Case { threads, ..Case::new(optimizer("adam", 0.05)) };
+        case.run(&case.options())
+    });
+    runs.iter().for_each(|r| assert_eq!(*r, runs[0]));
+}
+
+#[test]
+fn the_best_weights_are_kept_and_patience_is_counted() {
+    // A rate at which the validation loss goes up and down.
+    let case = Case::new(optimizer("sgd", 3.0));
+    let options = FitOptions { epochs: 40, ..case.options() };
+    let best = |values: &[f64]| (0..values.len()).fold(0, |b, i| if values[i] < values[b] { i } else { b });
+    for patience in [None, Some(1), Some(3)] {
+        let mut machine = case.machine();
+        let options = FitOptions { patience, ..options.clone() };
+        let mut told = Vec::new();
+        let mut hear = |event: &Event, _: &State| {
+            if let Event::Epoch { best: true, row } = event {
+                told.push(row.epoch);
+            }
+            Ok(Flow::Continue)
+        };
+        let outcome = case.fit(&mut machine, &options, Origin::Start, &mut hear).unwrap();
+        let losses = outcome.history.get("val_loss");
+        let epoch = best(&losses);
+        assert_eq!((outcome.best, told.last()), (Some(epoch + 1), Some(&(epoch + 1))));
+        assert!(epoch + 1 < losses.len(), "a case in which the last epoch is the best shows nothing");
+        let scores = evaluate(&mut machine, &case.validation, &case.pipeline, &case.metrics).unwrap();
+        assert_eq!(scores.loss, losses[epoch]);
+        match patience {
+            None => assert_eq!((losses.len(), outcome.early), (40, false)),
+            Some(p) => assert_eq!((losses.len(), outcome.early), (epoch + 1 + p, true)),
+        }
+    }
+    let without = FitOptions { validation: None, ..options };
+    assert_eq!(case.run(&without).0.best, None);
+}
+
+#[test]
+fn monitor_mode_and_min_delta_say_what_is_better() {
+    let case = Case::new(optimizer("sgd", 3.0));
+    let options = FitOptions { epochs: 20, ..case.options() };
+    let epoch_of = |options: FitOptions| {
+        let outcome = case.run(&options).0;
+        (outcome.best.unwrap() - 1, outcome.history)
+    };
+    let (epoch, history) = epoch_of(FitOptions { monitor: Some("val_accuracy".into()), ..options.clone() });
+    let values = history.get("val_accuracy");
+    assert!(values.iter().all(|v| *v <= values[epoch]) && values[..epoch].iter().all(|v| *v < values[epoch]));
+    let worst = FitOptions { monitor: Some("loss".into()), mode: Some(Mode::Max), validation: None, ..options.clone() };
+    let (epoch, history) = epoch_of(worst);
+    assert!(history.get("loss").iter().all(|v| *v <= history.get("loss")[epoch]));
+    // No epoch is better than the first by 100.
+    let outcome = case.run(&FitOptions { patience: Some(4), min_delta: 100.0, ..options }).0;
+    assert_eq!(outcome.history.rows.len(), 5);
+}
+
+#[test]
+fn a_number_that_is_not_finite_stops_the_run_at_its_step() {
+    let case = Case { loss: Arc::new(MeanSquaredError), ..Case::new(optimizer("sgd", 1e30)) };
+    let case = Case { model: Sequential::new(&[2]).add(Dense::new(2)), ..case };
+    let mut steps = 0;
+    let mut count = |event: &Event, _: &State| {
+        steps += usize::from(matches!(event, Event::Step { .. }));
+        Ok(Flow::Continue)
+    };
+    let error = case.fit(&mut case.machine(), &case.options(), Origin::Start, &mut count).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (Kind::NotFinite, "not-finite"));
+    let place = format!("epoch 1, step {}: ", steps + 1);
+    assert!(steps >= 1 && error.message().starts_with(&place), "{error}");
+    assert!(error.message().contains("dense/"), "{error}");
+}
+
+#[test]
+fn the_columns_are_means_as_keras_has_them() {
+    // At a rate of 0 nothing moves, so the mean over an epoch's batches is that of all samples at once.
+    let plain = Case::new(optimizer("sgd", 0.0));
+    let hidden = Dense::new(7).activation("tanh").kernel_regularizer("l2(0.01)");
+    let model = Sequential::new(&[2]).add(hidden).add(Dense::new(2).activation("softmax"));
+    let weights: Vec<f32> = (0..37).map(|i| (i % 5) as f32 / 2.0).collect();
+    let weighted = plain.data.clone().with_weights(weights).unwrap();
+    for data in [plain.data.clone(), weighted] {
+        let case = Case { model: model.clone(), data, ..Case::new(optimizer("sgd", 0.0)) };
+        let row = case.run(&case.options()).0.history.rows.remove(2);
+        let mut machine = case.machine();
+        for (prefix, data) in [("", &case.data), ("val_", &case.validation)] {
+            let scores = evaluate(&mut machine, data, &case.pipeline, &case.metrics).unwrap();
+            // Sums of the same f32 numbers in another order.
+            let close = |name: &str, x: f64| {
+                let found = row.get(&format!("{prefix}{name}")).unwrap();
+                assert!((found - x).abs() < 1e-6 * x.abs(), "{prefix}{name}: {found}, {x}");
+            };
+            close("loss", scores.loss);
+            close("accuracy", scores.metrics[0].1);
+        }
+        let names: Vec<&str> = row.values.iter().map(|(n, _)| n.as_str()).collect();
+        assert_eq!(names, ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]);
+    }
+}
+
+#[test]
+fn batches_are_cut_as_told() {
+    let case = Case::new(optimizer("sgd", 0.01));
+    let full = Case { optimizer: optimizer("gradient_descent", 0.01), ..Case::new(optimizer("sgd", 0.01)) };
+    // Batch size, leave out the rest?, steps in an epoch, samples in an epoch.
+    let size = |n| Some(BatchSize::Samples(n));
+    let cases = [
+        (&case, size(8), false, 5, 37),
+        (&case, size(8), true, 4, 32),
+        (&case, size(37), true, 1, 37),
+        (&case, size(1000), true, 1, 37),
+        (&case, Some(BatchSize::Full), false, 1, 37),
+        (&case, None, false, 1, 37),
+        (&full, None, false, 1, 37),
+        (&full, size(36), false, 2, 37),
+    ];
+    for (case, batch_size, drop_remainder, steps, samples) in cases {
+        let mut seen = 0;
+        let mut count = |event: &Event, _: &State| {
+            seen += usize::from(matches!(event, Event::Step { .. }));
+            Ok(Flow::Continue)
+        };
+        let options = FitOptions { epochs: 2, batch_size, drop_remainder, ..FitOptions::default() };
+        let outcome = case.fit(&mut case.machine(), &options, Origin::Start, &mut count).unwrap();
+        assert_eq!((seen, outcome.samples), (2 * steps, 2 * samples), "{batch_size:?}");
+    }
+}
+
+#[test]
+fn each_epoch_has_its_own_order_and_a_seed_its_own_run() {
+    let case = Case::new(optimizer("sgd", 0.05));
+    let run = |seed| case.run(&FitOptions { seed, validation: None, ..case.options() });
+    assert_eq!(run(3), run(3));
+    assert_ne!(run(3).1, run(4).1);
+    // With a rate of 0 and no dropout the loss of the first batch alone tells which samples are in it.
+    let still = Case { model: Sequential::new(&[2]).add(Dense::new(2).activation("softmax")), ..Case::new(optimizer("sgd", 0.0)) };
+    let mut first = Vec::new();
+    let mut hear = |event: &Event, state: &State| {
+        if let Event::Step { step: 1, .. } = event {
+            first.push(state.running()[0].1);
+        }
+        Ok(Flow::Continue)
+    };
+    still.fit(&mut still.machine(), &still.options(), Origin::Start, &mut hear).unwrap();
+    assert!(first[0] != first[1] && first[1] != first[2], "{first:?}");
+}
+
+#[test]
+fn a_listener_can_end_a_run() {
+    let case = Case::new(optimizer("sgd", 0.05));
+    let mut stop = |event: &Event, _: &State| {
+        Ok(if matches!(event, Event::Step { epoch: 2, step: 3, .. }) { Flow::Stop } else { Flow::Continue })
+    };
+    let outcome = case.fit(&mut case.machine(), &case.options(), Origin::Start, &mut stop).unwrap();
+    assert_eq!((outcome.history.rows.len(), outcome.samples, outcome.early), (2, 37 + 24, true));
+}
+
+#[test]
+fn options_that_do_not_fit_are_refused() {
+    let case = Case::new(optimizer("sgd", 0.05));
+    let good = || FitOptions { validation: None, ..case.options() };
+    let text = |t: &str| Some(t.to_owned());
+    let cases = [
+        (FitOptions { patience: Some(0), ..case.options() }, "patience-zero"),
+        (FitOptions { patience: Some(1), ..good() }, "patience-without-validation"),
+        (FitOptions { min_delta: f64::NAN, ..good() }, "min-delta"),
+        (FitOptions { min_delta: -1.0, ..good() }, "min-delta"),
+        (FitOptions { monitor: text("acuracy"), ..good() }, "unknown-monitor"),
+        (FitOptions { monitor: text("val_loss"), ..good() }, "unknown-monitor"),
+        (FitOptions { batch_size: Some(0.into()), ..good() }, "batch-size"),
+    ];
+    for (options, code) in cases {
+        let error = case.fit(&mut case.machine(), &options, Origin::Start, &mut quiet()).unwrap_err();
+        assert_eq!(error.code(), code);
+    }
+    assert_eq!(case.run(&FitOptions { monitor: text("accuracy"), ..good() }).0.history.rows.len(), 3);
+}
+
+#[test]
+fn a_snapshot_of_another_model_is_refused() {
+    let case = Case::new(optimizer("adam", 0.05));
+    let mut kept = None;
+    case.fit(&mut case.machine(), &case.options(), Origin::Start, &mut interrupt_after(3, &mut kept)).unwrap_err();
+    let snapshot = kept.unwrap();
+    let refused = |case: &Case, snapshot: Snapshot| {
+        let from = Origin::Snapshot(Box::new(snapshot));
+        let error = case.fit(&mut case.machine(), &case.options(), from, &mut quiet()).unwrap_err();
+        assert_eq!(error.code(), "snapshot-of-another-model");
+    };
+    refused(&Case::new(optimizer("sgd", 0.05)), snapshot.clone());
+    refused(&Case { metrics: Vec::new(), ..Case::new(optimizer("adam", 0.05)) }, snapshot.clone());
+    let mut reshaped = snapshot;
+    reshaped.variables[0].shape.reverse();
+    refused(&case, reshaped);
+}
