@@ -7,11 +7,13 @@ use cases::{Case, cases};
 use schuss::data::{Dataset, Features, Pipeline, Targets};
 use schuss::graph::ops::input::Source;
 use schuss::graph::{Moment, Reference, Tensor, Value};
-use schuss::model::Objective;
-use schuss::optimizers;
+use schuss::layers::{Dense, Dropout, Flatten};
+use schuss::model::{Objective, Sequential};
 use schuss::plan::{Batch, Machine, Options, Spec, Sums, passes};
 use schuss::random::Stream;
 use schuss::registry::Argument;
+use schuss::target::TargetKind;
+use schuss::{activations, losses, metrics, optimizers};
 use schuss_kernels::Isa;
 
 const SEED: u64 = 3;
@@ -29,18 +31,18 @@ fn data(case: &Case, n: usize) -> Dataset {
     let s = Stream::named(SEED, "data");
     let features = (0..n * width).map(|i| s.uniform(i as u64) as f32 * 2.0 - 1.0).collect();
     let targets = match case.target {
-        schuss::target::TargetKind::Class(classes) => {
+        TargetKind::Class(classes) => {
             Targets::Classes((0..n).map(|i| s.part(1).below(i as u64, classes) as u32).collect())
         }
-        schuss::target::TargetKind::Numbers(width) => {
+        TargetKind::Numbers(width) => {
             let values = (0..n * width).map(|i| s.part(2).uniform(i as u64) as f32).collect();
             Targets::Numbers { width, values }
         }
     };
     let weights = case.weighted.then(|| (0..n).map(|i| s.part(3).uniform(i as u64) as f32 * 3.0).collect());
     let classes = match case.target {
-        schuss::target::TargetKind::Class(classes) => (0..classes).map(|i| i.to_string()).collect(),
-        schuss::target::TargetKind::Numbers(_) => Vec::new(),
+        TargetKind::Class(classes) => (0..classes).map(|i| i.to_string()).collect(),
+        TargetKind::Numbers(_) => Vec::new(),
     };
     Dataset { shape: case.model.input().to_vec(), features: Features::F32(features), targets, weights, classes }
 }
@@ -221,5 +223,55 @@ fn an_mlp_step_has_at_most_six_phases_and_no_element_wise_call() {
     for case in cases().iter().filter(|c| c.name.starts_with("mlp")) {
         let text = machine(case, "adam", &[], options(Isa::detect(), 2, &[])).describe(case.listed).unwrap();
         assert!(text.matches("phase ").count() <= 6 && !text.contains("= map"), "{text}");
+    }
+}
+
+/// Every activation and every loss of the tables, with every metric that goes with it.
+fn tables() -> Vec<Case> {
+    let loss = |name: &str| losses::registry().make(name, &[]).unwrap();
+    let case = |name: String, model, loss, target| {
+        let one = target == TargetKind::Class(2);
+        let fits = |m: &&str| !(one && m.starts_with("top"));
+        let names = metrics::registry().names();
+        let metrics = names.into_iter().filter(fits).map(|m| metrics::registry().make(m, &[]).unwrap()).collect();
+        Case { name: Box::leak(name.into_boxed_str()), model, loss, metrics, target, weighted: !one, listed: 0 }
+    };
+    let mut all = Vec::new();
+    for name in activations::registry().names() {
+        let hidden = Dense::new(33).activation(name).kernel_regularizer("l1_l2(0.01, 0.02)");
+        let middle = Dense::new(17).activation("tanh").bias_regularizer("l2");
+        let last = Dense::new(3).activation("softmax");
+        let model = Sequential::new(&[5, 3]).add(Flatten).add(hidden).add(Dropout::new(0.3)).add(middle).add(last);
+        all.push(case(
+            format!("activation {name}"),
+            model,
+            loss("sparse_categorical_crossentropy"),
+            TargetKind::Class(3),
+        ));
+    }
+    for name in losses::registry().names() {
+        for end in ["linear", "sigmoid", "softmax"] {
+            for (units, target) in [(3, TargetKind::Class(3)), (3, TargetKind::Numbers(3)), (1, TargetKind::Class(2))] {
+                let several = name.contains("categorical") || end == "softmax";
+                let probabilities = name.contains("crossentropy") && end == "linear";
+                let index = name.starts_with("sparse") && target == TargetKind::Numbers(3);
+                if (several && units == 1) || probabilities || index {
+                    continue;
+                }
+                let hidden = Dense::new(19).activation("relu");
+                let model = Sequential::new(&[7]).add(hidden).add(Dense::new(units).activation(end));
+                all.push(case(format!("loss {name} on {end}, {target}"), model, loss(name), target));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn every_name_of_the_tables_agrees_with_the_reference() {
+    for case in tables() {
+        for n in [1, 17, 64] {
+            check(&case, n, options(Isa::detect(), 2, &[]));
+        }
     }
 }
