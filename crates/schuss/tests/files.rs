@@ -86,7 +86,10 @@ fn the_format_is_safetensors_with_one_key_of_canonical_json() {
     assert_eq!(found["model"]["target"], json!({"classes": 2}));
     assert_eq!(found["model"]["layers"][1]["layer"], json!({"kind": "dropout", "settings": {"rate": 0.25}}));
     // No space, sorted keys.
-    assert!(!text.contains(": ") && text.starts_with(r#"{"format":1,"model":{"layers":[{"layer":{"kind":"dense","settings":"#));
+    assert!(
+        !text.contains(": ")
+            && text.starts_with(r#"{"format":1,"model":{"layers":[{"layer":{"kind":"dense","settings":"#)
+    );
     for (name, shape) in [("dense/kernel", [3, 4].as_slice()), ("dense_1/bias", &[2])] {
         assert_eq!(header[name]["shape"], json!(shape));
         assert_eq!(header[name]["dtype"], "F32");
@@ -106,7 +109,8 @@ fn a_damaged_model_is_one_error_and_never_a_panic() {
     let model = trained();
     model.save(&path).unwrap();
     let good = fs::read(&path).unwrap();
-    let one_line = |e: &Error| assert!(e.message().starts_with(&*path.to_string_lossy()) && !e.message().contains('\n'), "{e}");
+    let one_line =
+        |e: &Error| assert!(e.message().starts_with(&*path.to_string_lossy()) && !e.message().contains('\n'), "{e}");
     let cut = folder.file("cut");
     for length in 0..good.len() {
         let error = load(&cut, &good[..length]).err().expect("a cut file is refused");
@@ -237,7 +241,10 @@ fn snapshot() -> SnapshotFile {
     progress.samples = 1 << 60;
     let variables = vec![array("dense/bias"), array("dense/bias/m")];
     let written = Written { version: "1".into(), isa: "portable".into(), recipe: "abc".into() };
-    SnapshotFile { written, snapshot: Snapshot { progress, updates: 99, memory: vec![0.3, f64::MIN_POSITIVE], variables } }
+    SnapshotFile {
+        written,
+        snapshot: Snapshot { progress, updates: 99, memory: vec![0.3, f64::MIN_POSITIVE], variables },
+    }
 }
 
 #[test]
@@ -265,7 +272,8 @@ fn a_damaged_snapshot_is_one_error() {
     snapshot().write(&path).unwrap();
     let good = fs::read(&path).unwrap();
     for place in (0..good.len()).step_by(3) {
-        for bytes in [good[..place].to_vec(), good.iter().enumerate().map(|(i, b)| b ^ u8::from(i == place)).collect()] {
+        for bytes in [good[..place].to_vec(), good.iter().enumerate().map(|(i, b)| b ^ u8::from(i == place)).collect()]
+        {
             fs::write(&path, bytes).unwrap();
             let error = SnapshotFile::read(&path).expect_err("refused");
             assert_eq!(error.kind(), Kind::Format, "{place}: {error}");

@@ -10,7 +10,8 @@ use schuss::plan::{Machine, Options, Spec};
 use schuss::random::Stream;
 use schuss::registry::Argument;
 use schuss::train::{
-    BatchSize, Callback, Event, FitOptions, Flow, Mode, Origin, Outcome, Run, Snapshot, State, evaluate, fit, parameters,
+    BatchSize, Callback, Event, FitOptions, Flow, Mode, Origin, Outcome, Run, Snapshot, State, evaluate, fit,
+    parameters,
 };
 use schuss::{Kind, Result};
 use std::sync::Arc;
@@ -74,7 +75,13 @@ impl Case {
         let isa = schuss_kernels::Isa::chosen().unwrap();
         Machine::new(&spec, Options { threads: self.threads, isa, without: Vec::new(), seed: 3 }).unwrap()
     }
-    fn fit(&self, machine: &mut Machine, options: &FitOptions, from: Origin, callback: &mut dyn Callback) -> Result<Outcome> {
+    fn fit(
+        &self,
+        machine: &mut Machine,
+        options: &FitOptions,
+        from: Origin,
+        callback: &mut dyn Callback,
+    ) -> Result<Outcome> {
         let Case { data, pipeline, optimizer, metrics, .. } = self;
         fit(&mut Run { machine, data, pipeline, optimizer, metrics }, options, from, &mut [callback])
     }
@@ -293,7 +300,10 @@ fn each_epoch_has_its_own_order_and_a_seed_its_own_run() {
     assert_eq!(run(3), run(3));
     assert_ne!(run(3).1, run(4).1);
     // With a rate of 0 and no dropout the loss of the first batch alone tells which samples are in it.
-    let still = Case { model: Sequential::new(&[2]).add(Dense::new(2).activation("softmax")), ..Case::new(optimizer("sgd", 0.0)) };
+    let still = Case {
+        model: Sequential::new(&[2]).add(Dense::new(2).activation("softmax")),
+        ..Case::new(optimizer("sgd", 0.0))
+    };
     let mut first = Vec::new();
     let mut hear = |event: &Event, state: &State| {
         if let Event::Step { step: 1, .. } = event {
