@@ -69,7 +69,7 @@ impl Sweep {
         let slots = <R::State<f32> as Lanes<f32>>::COUNT;
         assert!(slots <= MOST_SLOTS, "a rule may keep at most {MOST_SLOTS} numbers beside an element, not {slots}");
         Sweep {
-            at: <R::At<f32> as Lanes<f32>>::COUNT,
+            at: 1 + <R::At<f32> as Lanes<f32>>::COUNT,
             slots,
             portable: sweep::<Wide, R>,
             #[cfg(target_arch = "x86_64")]
@@ -80,7 +80,8 @@ impl Sweep {
         }
     }
 
-    /// How many numbers the rule is given that are the same for every element.
+    /// How many numbers a sweep is given that are the same for every element: first the factor that each element is
+    /// multiplied with before the rule sees it, then the rule's own.
     pub fn at(&self) -> usize {
         self.at
     }
@@ -154,10 +155,10 @@ impl Sweep {
 }
 
 fn reference<R: Elementwise>(at: &[f64], theta: &mut [f64], g: &[f64], states: &mut [Vec<f64>]) {
-    let at = R::At::<f64>::gather(|i| at[i]);
+    let (keep, at) = (at[0], R::At::<f64>::gather(|i| at[i + 1]));
     for (n, theta) in theta.iter_mut().enumerate() {
         let state = R::State::<f64>::gather(|i| states[i][n]);
-        let (new, state) = R::step(at, *theta, g[n], state);
+        let (new, state) = R::step(at, keep * *theta, g[n], state);
         *theta = new;
         for (i, slot) in states.iter_mut().enumerate() {
             slot[n] = state.get(i);
@@ -256,7 +257,8 @@ unsafe fn rows_of<V: Register, R: Elementwise>(
     g_stride: usize,
     states: &[*mut f32],
 ) -> bool {
-    let at = R::At::<V>::gather(|i| V::splat(f64::from(at[i])));
+    let keep = V::splat(f64::from(at[0]));
+    let at = R::At::<V>::gather(|i| V::splat(f64::from(at[i + 1])));
     let mut wrong = V::splat(0.0);
     // Blocks are walked downwards, so the rows below are the next block's. Whole arrays are left to the hardware.
     let ahead = if rows > 1 { rows * stride } else { 0 };
@@ -276,7 +278,7 @@ unsafe fn rows_of<V: Register, R: Elementwise>(
                 }
                 if col + V::COUNT <= cols {
                     let old = R::State::<V>::gather(|i| V::load(state(i)));
-                    let (new, kept) = R::step(at, V::load(theta), V::load(g), old);
+                    let (new, kept) = R::step(at, keep * V::load(theta), V::load(g), old);
                     new.store(theta);
                     // x − x is 0 for a finite x, else NaN, which no sum loses.
                     let mut differences = new - new;
@@ -288,7 +290,7 @@ unsafe fn rows_of<V: Register, R: Elementwise>(
                 } else {
                     let part = V::part(cols - col);
                     let old = R::State::<V>::gather(|i| V::load_part(state(i), part));
-                    let (new, kept) = R::step(at, V::load_part(theta, part), V::load_part(g, part), old);
+                    let (new, kept) = R::step(at, keep * V::load_part(theta, part), V::load_part(g, part), old);
                     new.store_part(theta, part);
                     let mut differences = new - new;
                     for i in 0..R::State::<V>::COUNT {

@@ -171,6 +171,9 @@ impl Settings {
     }
     /// Checks what is `given` against the list and fills in defaults. `what` names the entry in errors.
     pub fn resolve(what: &str, list: &'static [Setting], given: &[(String, Argument)]) -> Result<Self> {
+        Self::resolve_all(what, &list.iter().collect::<Vec<_>>(), given)
+    }
+    fn resolve_all(what: &str, list: &[&'static Setting], given: &[(String, Argument)]) -> Result<Self> {
         for (name, _) in given {
             if !list.iter().any(|s| s.name == name) {
                 let names: Vec<_> = list.iter().map(|s| s.name).collect();
@@ -180,7 +183,7 @@ impl Settings {
                 ));
             }
         }
-        let resolve = |s: &'static Setting| match given.iter().rfind(|(name, _)| name == s.name) {
+        let resolve = |s: &&'static Setting| match given.iter().rfind(|(name, _)| name == s.name) {
             Some((_, value)) => s.allowed.accept(value.clone()).map(|v| (s.name, v)).ok_or_else(|| {
                 Error::value("value-not-allowed", format!("{what}: `{}` is {value}; allowed is {}", s.name, s.allowed))
             }),
@@ -285,13 +288,23 @@ pub struct Entry<T> {
 pub struct Registry<T> {
     kind: &'static str,
     entries: Vec<Entry<T>>,
+    common: &'static [Setting],
     aliases: Vec<(&'static str, &'static str)>,
 }
 
 impl<T> Registry<T> {
     /// A table of `kind` (one word: `optimizer`, `loss` …).
     pub fn new(kind: &'static str, entries: impl IntoIterator<Item = Entry<T>>) -> Self {
-        Registry { kind, entries: entries.into_iter().collect(), aliases: Vec::new() }
+        Registry { kind, entries: entries.into_iter().collect(), common: &[], aliases: Vec::new() }
+    }
+    /// The same table, where every entry takes these settings too. An entry's own setting of the same name stands in
+    /// its place.
+    pub fn with_common(self, common: &'static [Setting]) -> Self {
+        Registry { common, ..self }
+    }
+    /// Settings that every entry takes.
+    pub fn common(&self) -> &'static [Setting] {
+        self.common
     }
     /// The same table, where entries are found under other names too: pairs of an alias and an entry's name.
     pub fn with_aliases(mut self, aliases: &[(&'static str, &'static str)]) -> Self {
@@ -331,7 +344,9 @@ impl<T> Registry<T> {
     pub fn make(&self, name: &str, given: &[(String, Argument)]) -> Result<T> {
         let entry = self.find(name)?;
         let what = format!("{} {}", self.kind, entry.name);
-        (entry.make)(&Settings::resolve(&what, entry.settings, given)?).map_err(|e| e.at(what))
+        let common = self.common.iter().filter(|c| !entry.settings.iter().any(|s| s.name == c.name));
+        let list: Vec<&Setting> = entry.settings.iter().chain(common).collect();
+        (entry.make)(&Settings::resolve_all(&what, &list, given)?).map_err(|e| e.at(what))
     }
 }
 

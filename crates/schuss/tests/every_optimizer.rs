@@ -2,9 +2,9 @@
 //! (`testdata/optimizers`, made by `xtask/oracle/optimizers.py`), in f32 on every instruction set, and what must hold
 //! for any entry.
 
-use schuss::optimizers::{Optimizer, Rule, registry};
+use schuss::optimizers::{Initial, Now, Optimizer, Update, registry};
 use schuss::registry::{Allowed, Argument, Entry, Settings};
-use schuss_kernels::Isa;
+use schuss_kernels::{Isa, Sweep};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -51,21 +51,38 @@ struct After<T> {
 }
 
 /// The numbers that the arithmetic is given, step by step.
-fn numbers(rule: &dyn Rule, learning_rate: f64) -> impl FnMut() -> Vec<f64> {
-    let (mut t, mut memory, mut out) = (0, rule.memory(), vec![f64::NAN; rule.sweep().at()]);
+fn numbers(optimizer: &Optimizer) -> impl FnMut() -> Vec<f64> {
+    let (mut t, mut memory, mut out) = (0, optimizer.rule.memory(), vec![f64::NAN; optimizer.count()]);
     move || {
         t += 1;
-        rule.numbers(t, learning_rate, &mut memory, &mut out);
+        let now = Now { t, learning_rate: optimizer.learning_rate, momentum: None };
+        optimizer.numbers(now, true, &mut memory, &mut out);
         out.clone()
     }
 }
 
+fn sweep(optimizer: &Optimizer) -> Sweep {
+    match optimizer.rule.update() {
+        Update::Elementwise(sweep) => sweep,
+        Update::Graph(_) => panic!("{} is no element-wise rule", optimizer.name),
+    }
+}
+
+/// What is kept beside the elements, before the first step.
+fn states(optimizer: &Optimizer, start: &[f64]) -> Vec<Vec<f64>> {
+    let state = |initial| match initial {
+        Initial::Number(x) => vec![x; start.len()],
+        Initial::Parameter => start.to_vec(),
+    };
+    optimizer.rule.slots(&[start.len()]).iter().map(|slot| state(slot.initial)).collect()
+}
+
 /// The steps of the reference.
 fn walk(optimizer: &Optimizer, start: &[f64], gradients: &[Vec<f64>]) -> Vec<After<f64>> {
-    let (rule, sweep) = (&*optimizer.rule, optimizer.rule.sweep());
-    let mut next = numbers(rule, optimizer.learning_rate);
+    let sweep = sweep(optimizer);
+    let mut next = numbers(optimizer);
     let mut theta = start.to_vec();
-    let mut states: Vec<_> = rule.slots().iter().map(|slot| vec![slot.initial; start.len()]).collect();
+    let mut states = states(optimizer, start);
     let step = |g: &Vec<f64>| {
         sweep.reference(&next(), &mut theta, g, &mut states);
         After { theta: theta.clone(), states: states.clone() }
@@ -76,10 +93,10 @@ fn walk(optimizer: &Optimizer, start: &[f64], gradients: &[Vec<f64>]) -> Vec<Aft
 /// The steps of an instruction set.
 fn walk_f32(isa: Isa, optimizer: &Optimizer, start: &[f64], gradients: &[Vec<f64>]) -> Vec<After<f32>> {
     let narrow = |numbers: &[f64]| numbers.iter().map(|&x| x as f32).collect::<Vec<_>>();
-    let (rule, sweep) = (&*optimizer.rule, optimizer.rule.sweep());
-    let mut next = numbers(rule, optimizer.learning_rate);
+    let sweep = sweep(optimizer);
+    let mut next = numbers(optimizer);
     let mut theta = narrow(start);
-    let mut states: Vec<_> = rule.slots().iter().map(|slot| vec![slot.initial as f32; start.len()]).collect();
+    let mut states: Vec<_> = states(optimizer, start).iter().map(|state| narrow(state)).collect();
     let step = |g: &Vec<f64>| {
         let mut borrowed: Vec<_> = states.iter_mut().map(Vec::as_mut_slice).collect();
         let finite = sweep.run(isa, &narrow(&next()), &mut theta, &narrow(g), &mut borrowed);
@@ -139,7 +156,7 @@ fn f32_stays_near_the_reference_and_is_the_same_everywhere() {
                 let near = (f64::from(x) - y).abs() <= 1e-5 * y.abs();
                 assert!(near, "{}: {x} is not {y}", place(t, &format!("element {i}")));
             }
-            for (k, slot) in optimizer.rule.slots().iter().enumerate() {
+            for (k, slot) in optimizer.rule.slots(&[1]).iter().enumerate() {
                 for (i, (&x, &y)) in got.states[k].iter().zip(&want.states[k]).enumerate() {
                     // A state that crosses zero keeps the error of what it was: measured by its greatest so far.
                     let greatest = reference[..=t].iter().map(|after| after.states[k][i].abs()).fold(0.0, f64::max);
@@ -190,23 +207,28 @@ fn every_entry_has_a_case_at_its_defaults_and_one_at_a_probe_setting() {
 #[test]
 fn every_form_names_what_it_keeps_and_gives_all_numbers() {
     let made = table().into_iter().map(|(_, made)| made).chain(Case::all().into_iter().map(|case| case.optimizer()));
-    for Optimizer { name, settings, learning_rate, rule, .. } in made {
-        let (slots, sweep) = (rule.slots(), rule.sweep());
+    for optimizer in made {
+        let Optimizer { name, settings, learning_rate, rule, .. } = &optimizer;
+        let (slots, sweep) = (rule.slots(&[1]), sweep(&optimizer));
         assert_eq!(slots.len(), sweep.slots(), "{name} {settings:?}: slots");
         let names: HashSet<_> = slots.iter().map(|slot| slot.name).collect();
         assert_eq!(names.len(), slots.len(), "{name}: two slots of one name");
         let plain =
             |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || "_0123456789".contains(c));
         assert!(names.iter().all(plain), "{name}: a slot's name is in lower case: {names:?}");
-        assert!(slots.iter().all(|slot| slot.initial.is_finite()), "{name}: initial values");
-        assert_eq!(settings.f64("learning_rate"), learning_rate, "{name}");
-        let mut next = numbers(&*rule, learning_rate);
+        assert!(
+            slots.iter().all(|slot| !matches!(slot.initial, Initial::Number(x) if !x.is_finite())),
+            "{name}: initial values"
+        );
+        assert_eq!(settings.f64("learning_rate"), *learning_rate, "{name}");
+        let mut next = numbers(&optimizer);
         for t in [1, 2, 3] {
             assert!(next().iter().all(|x| x.is_finite()), "{name} {settings:?}: a number of step {t}");
         }
         // After a day of steps too.
         let (mut memory, mut out) = (rule.memory(), vec![f64::NAN; sweep.at()]);
-        rule.numbers(10_000_000_000, learning_rate, &mut memory, &mut out);
+        let late = Now { t: 10_000_000_000, learning_rate: *learning_rate, momentum: None };
+        optimizer.numbers(late, true, &mut memory, &mut out);
         assert!(out.iter().all(|x| x.is_finite()), "{name} {settings:?}: a number of a late step");
     }
 }

@@ -6,7 +6,7 @@ use schuss::graph::ops::input::Source;
 use schuss::graph::{Reference, Tensor};
 use schuss::layers::Dense;
 use schuss::model::{Objective, Sequential};
-use schuss::optimizers::Optimizer;
+use schuss::optimizers::{Initial, Now, Optimizer, Slot, Update};
 use schuss::plan::{Batch, Machine, Options, Spec, Sums};
 use schuss::registry::Argument;
 use schuss::target::TargetKind;
@@ -59,8 +59,12 @@ impl Exact {
         start: &[Vec<f64>],
     ) -> Self {
         let objective = Objective::new(model, loss, &[], target, weighted, true, |_| true).unwrap();
-        let slots = optimizer.rule.slots();
-        let states = start.iter().map(|p| slots.iter().map(|s| vec![s.initial; p.len()]).collect()).collect();
+        let state = |p: &Vec<f64>, s: Slot| match s.initial {
+            Initial::Number(x) => vec![x; p.len()],
+            Initial::Parameter => p.clone(),
+        };
+        let states = |p: &Vec<f64>| optimizer.rule.slots(&[p.len()]).into_iter().map(|s| state(p, s)).collect();
+        let states = start.iter().map(states).collect();
         let memory = optimizer.rule.memory();
         Exact { objective, optimizer, parameters: start.to_vec(), states, memory, t: 0 }
     }
@@ -91,9 +95,10 @@ impl Exact {
     fn step(&mut self, x: &[f64], y: &[f64], weight: Option<&[f64]>, n: usize) -> f64 {
         let (loss, gradients) = self.gradients(x, y, weight, n);
         self.t += 1;
-        let sweep = self.optimizer.rule.sweep();
+        let Update::Elementwise(sweep) = self.optimizer.rule.update() else { panic!("no element-wise rule") };
         let mut at = vec![0.0; sweep.at()];
-        self.optimizer.rule.numbers(self.t, self.optimizer.learning_rate, &mut self.memory, &mut at);
+        let now = Now { t: self.t, learning_rate: self.optimizer.learning_rate, momentum: None };
+        self.optimizer.numbers(now, true, &mut self.memory, &mut at);
         for ((p, g), s) in self.parameters.iter_mut().zip(&gradients).zip(&mut self.states) {
             sweep.reference(&at, p, g, s);
         }

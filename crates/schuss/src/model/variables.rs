@@ -2,7 +2,7 @@
 
 use crate::build::Parameter;
 use crate::error::{Error, Result};
-use crate::optimizers::Optimizer;
+use crate::optimizers::{Initial, Optimizer};
 use crate::random::Stream;
 use schuss_kernels::Buffer;
 
@@ -41,11 +41,17 @@ impl Variables {
     /// Adds the optimizer's state for these parameters, at its initial values.
     pub fn add_state(&mut self, optimizer: &Optimizer, trained: &[usize]) -> Result<()> {
         for &p in trained {
-            for (i, slot) in optimizer.rule.slots().iter().enumerate() {
+            for (i, slot) in optimizer.rule.slots(&self.list[p].shape.clone()).iter().enumerate() {
                 let name = format!("{}/{}", self.list[p].name, slot.name);
-                let shape = self.list[p].shape.clone();
+                let shape = slot.shape.clone().unwrap_or_else(|| self.list[p].shape.clone());
                 let place = self.push(Variable { name, shape, state_of: Some((p, i)) })?;
-                self.buffers[place].fill(slot.initial as f32);
+                match slot.initial {
+                    Initial::Number(x) => self.buffers[place].fill(x as f32),
+                    Initial::Parameter => {
+                        let (from, to) = self.buffers.split_at_mut(place);
+                        to[0].copy_from_slice(&from[p]);
+                    }
+                }
             }
         }
         Ok(())

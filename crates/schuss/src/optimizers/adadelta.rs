@@ -1,10 +1,10 @@
 //! Adadelta.
 
-use super::{Optimizer, Rule, Slot, average, epsilon, fraction, learning_rate};
+use super::{Now, Optimizer, Rule, Slot, Update, average, epsilon, fraction, learning_rate};
 use crate::registry::{Entry, Page};
 use schuss_kernels::{Elementwise, Lane, Sweep};
 
-pub const ENTRY: Entry<Optimizer> = Entry {
+pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
     name: "adadelta",
     page: Page {
         summary: "steps in the units of the parameter: past moves over past gradients, both as moving averages",
@@ -23,9 +23,9 @@ pub const ENTRY: Entry<Optimizer> = Entry {
     ],
     make: |settings| {
         let rule = Adadelta { rho: settings.f64("rho"), epsilon: settings.f64("epsilon") };
-        Ok(Optimizer::new("adadelta", settings, rule))
+        Optimizer::new("adadelta", settings, rule)
     },
-};
+}];
 
 #[derive(Debug)]
 struct Adadelta {
@@ -35,16 +35,16 @@ struct Adadelta {
 
 impl Rule for Adadelta {
     fn name(&self) -> &'static str {
-        ENTRY.name
+        "adadelta"
     }
-    fn slots(&self) -> Vec<Slot> {
-        vec![Slot { name: "a", initial: 0.0 }, Slot { name: "d", initial: 0.0 }]
+    fn slots(&self, _: &[usize]) -> Vec<Slot> {
+        vec![Slot::zero("a"), Slot::zero("d")]
     }
-    fn sweep(&self) -> Sweep {
-        Sweep::of::<Self>()
+    fn update(&self) -> Update<'_> {
+        Update::Elementwise(Sweep::of::<Self>())
     }
-    fn numbers(&self, _: u64, alpha: f64, _: &mut [f64], out: &mut [f64]) {
-        out.copy_from_slice(&[alpha, 1.0 - self.rho, self.epsilon]);
+    fn numbers(&self, now: Now, _: &mut [f64], out: &mut [f64]) {
+        out.copy_from_slice(&[now.learning_rate, 1.0 - self.rho, self.epsilon]);
     }
 }
 

@@ -1,10 +1,10 @@
 //! Adagrad.
 
-use super::{Optimizer, Rule, Slot, epsilon, learning_rate};
+use super::{Now, Optimizer, Rule, Slot, Update, epsilon, learning_rate};
 use crate::registry::{Allowed, Default, Entry, Page, Setting};
 use schuss_kernels::{Elementwise, Lane, Sweep};
 
-pub const ENTRY: Entry<Optimizer> = Entry {
+pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
     name: "adagrad",
     page: Page {
         summary: "a rate for each element that falls with the sum of its squared gradients",
@@ -26,9 +26,9 @@ pub const ENTRY: Entry<Optimizer> = Entry {
     ],
     make: |settings| {
         let rule = Adagrad { initial: settings.f64("initial_accumulator_value"), epsilon: settings.f64("epsilon") };
-        Ok(Optimizer::new("adagrad", settings, rule))
+        Optimizer::new("adagrad", settings, rule)
     },
-};
+}];
 
 #[derive(Debug)]
 struct Adagrad {
@@ -38,16 +38,16 @@ struct Adagrad {
 
 impl Rule for Adagrad {
     fn name(&self) -> &'static str {
-        ENTRY.name
+        "adagrad"
     }
-    fn slots(&self) -> Vec<Slot> {
-        vec![Slot { name: "a", initial: self.initial }]
+    fn slots(&self, _: &[usize]) -> Vec<Slot> {
+        vec![Slot::of("a", self.initial)]
     }
-    fn sweep(&self) -> Sweep {
-        Sweep::of::<Self>()
+    fn update(&self) -> Update<'_> {
+        Update::Elementwise(Sweep::of::<Self>())
     }
-    fn numbers(&self, _: u64, alpha: f64, _: &mut [f64], out: &mut [f64]) {
-        out.copy_from_slice(&[alpha, self.epsilon]);
+    fn numbers(&self, now: Now, _: &mut [f64], out: &mut [f64]) {
+        out.copy_from_slice(&[now.learning_rate, self.epsilon]);
     }
 }
 

@@ -1,10 +1,10 @@
 //! Adam, and its form AMSGrad.
 
-use super::{Optimizer, Rule, Slot, average, epsilon, fraction, learning_rate, switch};
+use super::{Now, Optimizer, Rule, Slot, Update, average, epsilon, fraction, learning_rate, switch};
 use crate::registry::{Entry, Page};
 use schuss_kernels::{Elementwise, Lane, Sweep};
 
-pub const ENTRY: Entry<Optimizer> = Entry {
+pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
     name: "adam",
     page: Page {
         summary: "a moving average of the gradient over the root of one of its square, both corrected for their start",
@@ -31,9 +31,9 @@ pub const ENTRY: Entry<Optimizer> = Entry {
             epsilon: settings.f64("epsilon"),
             amsgrad: settings.bool("amsgrad"),
         };
-        Ok(Optimizer::new("adam", settings, rule))
+        Optimizer::new("adam", settings, rule)
     },
-};
+}];
 
 #[derive(Debug)]
 struct Adam {
@@ -45,19 +45,19 @@ struct Adam {
 
 impl Rule for Adam {
     fn name(&self) -> &'static str {
-        ENTRY.name
+        "adam"
     }
-    fn slots(&self) -> Vec<Slot> {
+    fn slots(&self, _: &[usize]) -> Vec<Slot> {
         let names: &[_] = if self.amsgrad { &["m", "v", "v_hat"] } else { &["m", "v"] };
-        names.iter().map(|&name| Slot { name, initial: 0.0 }).collect()
+        names.iter().map(|&name| Slot::zero(name)).collect()
     }
-    fn sweep(&self) -> Sweep {
-        if self.amsgrad { Sweep::of::<Amsgrad>() } else { Sweep::of::<Self>() }
+    fn update(&self) -> Update<'_> {
+        Update::Elementwise(if self.amsgrad { Sweep::of::<Amsgrad>() } else { Sweep::of::<Self>() })
     }
-    fn numbers(&self, t: u64, alpha: f64, _: &mut [f64], out: &mut [f64]) {
-        let (power_1, power_2) = (self.beta_1.powf(t as f64), self.beta_2.powf(t as f64));
-        let alpha_t = alpha * (1.0 - power_2).sqrt() / (1.0 - power_1);
-        out.copy_from_slice(&[alpha_t, 1.0 - self.beta_1, 1.0 - self.beta_2, self.epsilon]);
+    fn numbers(&self, now: Now, _: &mut [f64], out: &mut [f64]) {
+        let (beta_1, t) = (now.momentum.unwrap_or(self.beta_1), now.t as f64);
+        let alpha_t = now.learning_rate * (1.0 - self.beta_2.powf(t)).sqrt() / (1.0 - beta_1.powf(t));
+        out.copy_from_slice(&[alpha_t, 1.0 - beta_1, 1.0 - self.beta_2, self.epsilon]);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Optimizer, sgd};
 use crate::registry::{Entry, Page};
 
-pub const ENTRY: Entry<Optimizer> = Entry {
+pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
     name: "gradient_descent",
     page: Page {
         summary: "against the gradient of all samples: one update an epoch",
@@ -14,4 +14,4 @@ pub const ENTRY: Entry<Optimizer> = Entry {
     },
     settings: &sgd::settings(0.0, false),
     make: |settings| Ok(Optimizer { full_batch: true, ..sgd::make("gradient_descent", settings)? }),
-};
+}];

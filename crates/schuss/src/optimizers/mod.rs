@@ -10,15 +10,19 @@
 //! let table = optimizers::registry();
 //! let adam = table.make("adam", &[("beta_2".into(), Argument::Float(0.99))])?;
 //! assert_eq!(adam.learning_rate, 0.001);
-//! assert_eq!(adam.rule.slots().len(), 2); // the averages m and v beside each element
+//! assert_eq!(adam.rule.slots(&[3]).len(), 2); // the averages m and v beside each element
 //! assert!(table.make("adma", &[]).unwrap_err().message().contains("did you mean `adam`"));
 //! # Ok::<(), schuss::Error>(())
 //! ```
 
+use crate::error::Result;
+use crate::graph::{Graph, Value};
 use crate::registry::{Allowed, Default, Registry, Setting, Settings};
 use schuss_kernels::{Lane, Sweep};
 use std::fmt::Debug;
 use std::sync::Arc;
+
+mod around;
 
 mod adadelta;
 mod adagrad;
@@ -30,46 +34,125 @@ mod nag;
 mod rmsprop;
 mod sgd;
 
+pub use around::Around;
+
 /// The table of optimizers. Adding one: a file, its `mod` above, and its line here.
 pub fn registry() -> Registry<Optimizer> {
     let entries = [
-        adadelta::ENTRY,
-        adagrad::ENTRY,
-        adam::ENTRY,
-        gradient_descent::ENTRY,
-        momentum::ENTRY,
-        nadam::ENTRY,
-        nag::ENTRY,
-        rmsprop::ENTRY,
-        sgd::ENTRY,
+        adadelta::ENTRIES,
+        adagrad::ENTRIES,
+        adam::ENTRIES,
+        gradient_descent::ENTRIES,
+        momentum::ENTRIES,
+        nadam::ENTRIES,
+        nag::ENTRIES,
+        rmsprop::ENTRIES,
+        sgd::ENTRIES,
     ];
-    Registry::new("optimizer", entries)
+    Registry::new("optimizer", entries.concat()).with_common(around::SETTINGS)
 }
 
-/// A number kept beside every element of a parameter.
+/// What a state starts from.
 #[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Initial {
+    /// This number everywhere.
+    Number(f64),
+    /// The parameter's own initial numbers; the state has its shape.
+    Parameter,
+}
+
+/// An array kept beside a parameter.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Slot {
     /// Its letter in the paper: `m`, `v` …; in files the state of `dense/kernel` is `dense/kernel/m`.
     pub name: &'static str,
     /// What it starts from.
-    pub initial: f64,
+    pub initial: Initial,
+    /// Its sizes, where they are not the parameter's.
+    pub shape: Option<Vec<usize>>,
 }
 
-/// An element-wise update rule with its settings.
+impl Slot {
+    /// A number beside each element, 0 at first.
+    pub fn zero(name: &'static str) -> Self {
+        Slot::of(name, 0.0)
+    }
+    /// A number beside each element, at first this one.
+    pub fn of(name: &'static str, initial: f64) -> Self {
+        Slot { name, initial: Initial::Number(initial), shape: None }
+    }
+    /// A number beside each element, at first the element itself.
+    pub fn parameter(name: &'static str) -> Self {
+        Slot { name, initial: Initial::Parameter, shape: None }
+    }
+    /// The same, with sizes of its own.
+    pub fn shaped(self, shape: &[usize]) -> Self {
+        Slot { shape: Some(shape.to_vec()), ..self }
+    }
+}
+
+/// What a rule's numbers may depend on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Now {
+    /// The update, counted from 1.
+    pub t: u64,
+    /// The rate α, as schedules have it now.
+    pub learning_rate: f64,
+    /// What a schedule sets in the place of the momentum, or of β₁.
+    pub momentum: Option<f64>,
+}
+
+/// How a rule computes.
+pub enum Update<'a> {
+    /// Element by element: compiled for every instruction set.
+    Elementwise(Sweep),
+    /// By operations on whole arrays.
+    Graph(&'a dyn GraphRule),
+}
+
+/// A parameter in the graph of an update: leaves at first; a [`GraphRule`] puts the new values in their place.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    /// θ.
+    pub theta: Value,
+    /// g.
+    pub gradient: Value,
+    /// In the order of [`Rule::slots`].
+    pub states: Vec<Value>,
+}
+
+/// A rule on whole arrays, or on all of them together.
+pub trait GraphRule {
+    /// How many numbers [`Rule::numbers`] gives.
+    fn numbers(&self) -> usize;
+    /// What is kept once for all parameters, each a single number.
+    fn globals(&self) -> Vec<Slot> {
+        Vec::new()
+    }
+    /// Writes the operations and replaces every θ, state and global by its new value. `numbers` and `globals` are
+    /// single numbers, of shape `[]`. θ has been decayed already.
+    fn build(&self, g: &mut Graph, numbers: &[Value], tensors: &mut [Tensor], globals: &mut [Value]) -> Result<()>;
+}
+
+/// An update rule with its settings.
 pub trait Rule: Debug + Send + Sync {
     /// The rule's own name in the table, also where it was asked for by the name of a preset.
     fn name(&self) -> &'static str;
-    /// What is kept beside each element.
-    fn slots(&self) -> Vec<Slot>;
-    /// The arithmetic, compiled for every instruction set.
-    fn sweep(&self) -> Sweep;
+    /// What is kept beside a parameter of these sizes.
+    fn slots(&self, shape: &[usize]) -> Vec<Slot>;
+    /// The arithmetic.
+    fn update(&self) -> Update<'_>;
     /// What [`Rule::numbers`] keeps from step to step, as it is before the first: saved with the state.
     fn memory(&self) -> Vec<f64> {
         Vec::new()
     }
-    /// The numbers that the arithmetic is given for update `t` (from 1) at this learning rate, computed in f64.
-    /// `out` has room for as many as the sweep asks for.
-    fn numbers(&self, t: u64, learning_rate: f64, memory: &mut [f64], out: &mut [f64]);
+    /// The numbers that the arithmetic is given now, computed in f64. `out` has room for as many as it asks for.
+    fn numbers(&self, now: Now, memory: &mut [f64], out: &mut [f64]);
+    /// The weights to evaluate with and to keep, from θ and its states, where they are not θ.
+    fn evaluated(&self, g: &mut Graph, theta: Value, states: &[Value]) -> Result<Option<Value>> {
+        let _ = (g, theta, states);
+        Ok(None)
+    }
 }
 
 /// An optimizer: a rule and what goes with it.
@@ -77,7 +160,7 @@ pub trait Rule: Debug + Send + Sync {
 pub struct Optimizer {
     /// The name in the table.
     pub name: &'static str,
-    /// All its settings.
+    /// The rule's settings, and what differs from the usual in those that every optimizer takes.
     pub settings: Settings,
     /// The rate α at the start.
     pub learning_rate: f64,
@@ -85,13 +168,28 @@ pub struct Optimizer {
     pub full_batch: bool,
     /// The rule.
     pub rule: Arc<dyn Rule>,
+    /// What is done around it.
+    pub around: Around,
 }
 
 impl Optimizer {
     /// A rule under a name, with the settings it was made from; `learning_rate` is one of them.
-    pub fn new(name: &'static str, settings: &Settings, rule: impl Rule + 'static) -> Self {
+    pub fn new(name: &'static str, settings: &Settings, rule: impl Rule + 'static) -> Result<Self> {
         let learning_rate = settings.f64("learning_rate");
-        Optimizer { name, settings: settings.clone(), learning_rate, full_batch: false, rule: Arc::new(rule) }
+        let (around, settings) = Around::new(settings)?;
+        Ok(Optimizer { name, settings, learning_rate, full_batch: false, rule: Arc::new(rule), around })
+    }
+    /// How many numbers the arithmetic is given: see [`Optimizer::numbers`].
+    pub fn count(&self) -> usize {
+        match self.rule.update() {
+            Update::Elementwise(sweep) => sweep.at(),
+            Update::Graph(rule) => 1 + rule.numbers(),
+        }
+    }
+    /// What the arithmetic is given now: the factor that decays θ (1 if it does not), then the rule's numbers.
+    pub fn numbers(&self, now: Now, decays: bool, memory: &mut [f64], out: &mut [f64]) {
+        out[0] = if decays { self.around.keep(now.learning_rate) } else { 1.0 };
+        self.rule.numbers(now, memory, &mut out[1..]);
     }
 }
 

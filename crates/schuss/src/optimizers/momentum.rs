@@ -3,7 +3,7 @@
 use super::{Optimizer, sgd};
 use crate::registry::{Entry, Page};
 
-pub const ENTRY: Entry<Optimizer> = Entry {
+pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
     name: "momentum",
     page: Page {
         summary: "a heavy ball: most of the last move goes on, the gradient bends it",
@@ -14,4 +14,4 @@ pub const ENTRY: Entry<Optimizer> = Entry {
     },
     settings: &sgd::settings(0.9, false),
     make: |settings| sgd::make("momentum", settings),
-};
+}];

@@ -1,10 +1,10 @@
 //! Nadam: Adam with Nesterov's look-ahead.
 
-use super::{Optimizer, Rule, Slot, average, epsilon, fraction, learning_rate};
+use super::{Now, Optimizer, Rule, Slot, Update, average, epsilon, fraction, learning_rate};
 use crate::registry::{Entry, Page};
 use schuss_kernels::{Elementwise, Lane, Sweep};
 
-pub const ENTRY: Entry<Optimizer> = Entry {
+pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
     name: "nadam",
     page: Page {
         summary: "Adam with Nesterov's look-ahead and a momentum that grows to β₁",
@@ -27,9 +27,9 @@ pub const ENTRY: Entry<Optimizer> = Entry {
     make: |settings| {
         let rule =
             Nadam { beta_1: settings.f64("beta_1"), beta_2: settings.f64("beta_2"), epsilon: settings.f64("epsilon") };
-        Ok(Optimizer::new("nadam", settings, rule))
+        Optimizer::new("nadam", settings, rule)
     },
-};
+}];
 
 #[derive(Debug)]
 struct Nadam {
@@ -40,26 +40,28 @@ struct Nadam {
 
 impl Rule for Nadam {
     fn name(&self) -> &'static str {
-        ENTRY.name
+        "nadam"
     }
-    fn slots(&self) -> Vec<Slot> {
-        vec![Slot { name: "m", initial: 0.0 }, Slot { name: "v", initial: 0.0 }]
+    fn slots(&self, _: &[usize]) -> Vec<Slot> {
+        vec![Slot::zero("m"), Slot::zero("v")]
     }
-    fn sweep(&self) -> Sweep {
-        Sweep::of::<Self>()
+    fn update(&self) -> Update<'_> {
+        Update::Elementwise(Sweep::of::<Self>())
     }
     /// Π₀.
     fn memory(&self) -> Vec<f64> {
         vec![1.0]
     }
-    fn numbers(&self, t: u64, alpha: f64, memory: &mut [f64], out: &mut [f64]) {
-        let mu = |t: u64| self.beta_1 * (1.0 - 0.5 * 0.96_f64.powf(t as f64));
+    fn numbers(&self, now: Now, memory: &mut [f64], out: &mut [f64]) {
+        let (t, alpha) = (now.t, now.learning_rate);
+        let beta_1 = now.momentum.unwrap_or(self.beta_1);
+        let mu = |t: u64| beta_1 * (1.0 - 0.5 * 0.96_f64.powf(t as f64));
         memory[0] *= mu(t);
         let (product, next_product) = (memory[0], memory[0] * mu(t + 1));
         out.copy_from_slice(&[
             alpha * mu(t + 1) / (1.0 - next_product),
             alpha * (1.0 - mu(t)) / (1.0 - product),
-            1.0 - self.beta_1,
+            1.0 - beta_1,
             1.0 - self.beta_2,
             (1.0 - self.beta_2.powf(t as f64)).sqrt().recip(),
             self.epsilon,

@@ -3,7 +3,7 @@
 use super::{Optimizer, sgd};
 use crate::registry::{Entry, Page};
 
-pub const ENTRY: Entry<Optimizer> = Entry {
+pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
     name: "nag",
     page: Page {
         summary: "Nesterov's accelerated gradient: momentum, with the gradient taken where it leads",
@@ -15,4 +15,4 @@ pub const ENTRY: Entry<Optimizer> = Entry {
     },
     settings: &sgd::settings(0.9, true),
     make: |settings| sgd::make("nag", settings),
-};
+}];

@@ -1,10 +1,10 @@
 //! RMSprop, plain or centered, with or without momentum.
 
-use super::{Optimizer, Rule, Slot, average, epsilon, fraction, learning_rate, switch};
+use super::{Now, Optimizer, Rule, Slot, Update, average, epsilon, fraction, learning_rate, switch};
 use crate::registry::{Entry, Page};
 use schuss_kernels::{Elementwise, Lane, Sweep};
 
-pub const ENTRY: Entry<Optimizer> = Entry {
+pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
     name: "rmsprop",
     page: Page {
         summary: "the gradient over the root of a moving average of its square",
@@ -32,9 +32,9 @@ pub const ENTRY: Entry<Optimizer> = Entry {
             epsilon: settings.f64("epsilon"),
             centered: settings.bool("centered"),
         };
-        Ok(Optimizer::new("rmsprop", settings, rule))
+        Optimizer::new("rmsprop", settings, rule)
     },
-};
+}];
 
 #[derive(Debug)]
 struct Rmsprop {
@@ -46,22 +46,22 @@ struct Rmsprop {
 
 impl Rule for Rmsprop {
     fn name(&self) -> &'static str {
-        ENTRY.name
+        "rmsprop"
     }
-    fn slots(&self) -> Vec<Slot> {
+    fn slots(&self, _: &[usize]) -> Vec<Slot> {
         let kept = [("v", true), ("a", self.centered), ("m", self.momentum > 0.0)];
-        kept.iter().filter(|slot| slot.1).map(|&(name, _)| Slot { name, initial: 0.0 }).collect()
+        kept.iter().filter(|slot| slot.1).map(|&(name, _)| Slot::zero(name)).collect()
     }
-    fn sweep(&self) -> Sweep {
-        match (self.centered, self.momentum > 0.0) {
+    fn update(&self) -> Update<'_> {
+        Update::Elementwise(match (self.centered, self.momentum > 0.0) {
             (false, false) => Sweep::of::<Plain>(),
             (false, true) => Sweep::of::<Momentum>(),
             (true, false) => Sweep::of::<Centered>(),
             (true, true) => Sweep::of::<CenteredMomentum>(),
-        }
+        })
     }
-    fn numbers(&self, _: u64, alpha: f64, _: &mut [f64], out: &mut [f64]) {
-        out.copy_from_slice(&[alpha, 1.0 - self.rho, self.momentum, self.epsilon]);
+    fn numbers(&self, now: Now, _: &mut [f64], out: &mut [f64]) {
+        out.copy_from_slice(&[now.learning_rate, 1.0 - self.rho, now.momentum.unwrap_or(self.momentum), self.epsilon]);
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
         for _ in 0..400 {
             let finite = Sweep::of::<Centered>().run(
                 Isa::Portable,
-                &[1e-3, 0.1, 0.0, 1e-7],
+                &[1.0, 1e-3, 0.1, 0.0, 1e-7],
                 &mut theta,
                 &[77.7],
                 &mut [&mut v, &mut a],

@@ -1,12 +1,12 @@
 //! Stochastic gradient descent, with or without momentum. The presets `gradient_descent`, `momentum` and `nag` are
 //! this rule.
 
-use super::{Optimizer, Rule, Slot, fraction, learning_rate};
+use super::{Now, Optimizer, Rule, Slot, Update, fraction, learning_rate};
 use crate::error::{Error, Result};
 use crate::registry::{Allowed, Default, Entry, Page, Setting, Settings};
 use schuss_kernels::{Elementwise, Lane, Sweep};
 
-pub const ENTRY: Entry<Optimizer> = Entry {
+pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
     name: "sgd",
     page: Page {
         summary: "against the gradient, with momentum if asked for",
@@ -22,7 +22,7 @@ pub const ENTRY: Entry<Optimizer> = Entry {
     },
     settings: &settings(0.0, false),
     make: |settings| make("sgd", settings),
-};
+}];
 
 pub(super) const fn settings(momentum: f64, nesterov: bool) -> [Setting; 3] {
     let doc = "look ahead: take the gradient where the momentum leads";
@@ -40,7 +40,7 @@ pub(super) fn make(name: &'static str, settings: &Settings) -> Result<Optimizer>
         let message = "`nesterov` is true with a `momentum` of 0; allowed is a momentum above 0, or nesterov = false";
         return Err(Error::value("nesterov-without-momentum", message));
     }
-    Ok(Optimizer::new(name, settings, rule))
+    Optimizer::new(name, settings, rule)
 }
 
 #[derive(Debug)]
@@ -51,20 +51,20 @@ struct Sgd {
 
 impl Rule for Sgd {
     fn name(&self) -> &'static str {
-        ENTRY.name
+        "sgd"
     }
-    fn slots(&self) -> Vec<Slot> {
-        if self.momentum == 0.0 { vec![] } else { vec![Slot { name: "v", initial: 0.0 }] }
+    fn slots(&self, _: &[usize]) -> Vec<Slot> {
+        if self.momentum == 0.0 { vec![] } else { vec![Slot::zero("v")] }
     }
-    fn sweep(&self) -> Sweep {
-        match (self.momentum == 0.0, self.nesterov) {
+    fn update(&self) -> Update<'_> {
+        Update::Elementwise(match (self.momentum == 0.0, self.nesterov) {
             (true, _) => Sweep::of::<Plain>(),
             (false, false) => Sweep::of::<Momentum>(),
             (false, true) => Sweep::of::<Nesterov>(),
-        }
+        })
     }
-    fn numbers(&self, _: u64, alpha: f64, _: &mut [f64], out: &mut [f64]) {
-        out.copy_from_slice(&[alpha, self.momentum]);
+    fn numbers(&self, now: Now, _: &mut [f64], out: &mut [f64]) {
+        out.copy_from_slice(&[now.learning_rate, now.momentum.unwrap_or(self.momentum)]);
     }
 }
 

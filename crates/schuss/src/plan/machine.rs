@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::graph::Value;
 use crate::graph::ops::input::Source;
 use crate::model::{Objective, Variables};
-use crate::optimizers::Optimizer;
+use crate::optimizers::{Now, Optimizer, Update};
 use crate::random::Stream;
 use crate::registry::suggest;
 use schuss_kernels::program::{Column, Feed, Source as Numbers, Transform};
@@ -94,7 +94,7 @@ impl Machine {
         let sizes = (0..first_sum).map(|i| variables.read(i).len()).collect();
         let optimizer = spec.optimizer.cloned();
         let memory = optimizer.as_ref().map_or(Vec::new(), |o| o.rule.memory());
-        let numbers = vec![0.0; optimizer.as_ref().map_or(0, |o| o.rule.sweep().at())];
+        let numbers = vec![0.0; optimizer.as_ref().map_or(0, Optimizer::count)];
         let pool = Pool::new(options.threads);
         // Once it has done something, its threads have started, and allocate nothing any more.
         pool.run(&|_| ());
@@ -121,7 +121,8 @@ impl Machine {
         let n = batch.indices.len();
         let t = self.updates + 1;
         let optimizer = self.optimizer.as_ref().expect("a machine that updates has an optimizer");
-        optimizer.rule.numbers(t, learning_rate, &mut self.memory, &mut self.numbers);
+        let now = Now { t, learning_rate, momentum: None };
+        optimizer.numbers(now, true, &mut self.memory, &mut self.numbers);
         if n <= MICRO_BATCH {
             self.run(Entry::Update, batch, 0, n, sums)?;
         } else {
@@ -142,7 +143,8 @@ impl Machine {
     pub fn update_again(&mut self, n: usize, learning_rate: f64, sums: &mut Sums) {
         let t = self.updates + 1;
         let optimizer = self.optimizer.as_ref().expect("a machine that updates has an optimizer");
-        optimizer.rule.numbers(t, learning_rate, &mut self.memory, &mut self.numbers);
+        let now = Now { t, learning_rate, momentum: None };
+        optimizer.numbers(now, true, &mut self.memory, &mut self.numbers);
         let place =
             self.plans.iter().position(|p| p.entry == Entry::Update && p.batch == n).expect("an update came first");
         self.step(place, &Feed::default(), 0, n, sums);
@@ -290,7 +292,10 @@ impl Machine {
         };
         let states = |place: usize| self.variables.state_of(place);
         let store = Store { place: &place_of, states: &states, sum: &sum_of, sizes: &self.sizes };
-        let sweep = self.optimizer.as_ref().map(|o| o.rule.sweep());
+        let sweep = self.optimizer.as_ref().map(|o| match o.rule.update() {
+            Update::Elementwise(sweep) => sweep,
+            Update::Graph(_) => unreachable!(),
+        });
         let alone = on(passes::SERIAL.0) && work(&list) < SERIAL;
         let threads = if alone { 1 } else { self.options.threads };
         Ok(lower(&list, &trained, sweep, &store, self.options.isa, threads))
