@@ -56,7 +56,7 @@ fn numbers(optimizer: &Optimizer) -> impl FnMut() -> Vec<f64> {
     move || {
         t += 1;
         let now = Now { t, learning_rate: optimizer.learning_rate, momentum: None };
-        optimizer.numbers(now, true, &mut memory, &mut out);
+        optimizer.numbers(now, &mut memory, &mut out);
         out.clone()
     }
 }
@@ -228,7 +228,7 @@ fn every_form_names_what_it_keeps_and_gives_all_numbers() {
         // After a day of steps too.
         let (mut memory, mut out) = (rule.memory(), vec![f64::NAN; sweep.at()]);
         let late = Now { t: 10_000_000_000, learning_rate: *learning_rate, momentum: None };
-        optimizer.numbers(late, true, &mut memory, &mut out);
+        optimizer.numbers(late, &mut memory, &mut out);
         assert!(out.iter().all(|x| x.is_finite()), "{name} {settings:?}: a number of a late step");
     }
 }

@@ -9,6 +9,7 @@ use schuss::graph::ops::input::Source;
 use schuss::graph::{Moment, Reference, Tensor, Value};
 use schuss::layers::{Dense, Dropout, Flatten};
 use schuss::model::{Objective, Sequential};
+use schuss::optimizers::Pace;
 use schuss::plan::{Batch, Machine, Options, Spec, Sums, passes};
 use schuss::random::Stream;
 use schuss::registry::Argument;
@@ -115,7 +116,7 @@ fn close(what: &str, found: f64, want: f64) {
 fn step(m: &mut Machine, data: &Dataset, sums: &mut Sums) {
     let all: Vec<u32> = (0..data.len() as u32).collect();
     let batch = Batch { data, pipeline: &Pipeline::Scale { factor: 1.0 }, indices: &all };
-    m.update(&batch, RATE, sums).unwrap();
+    m.update(&batch, Pace::default(), sums).unwrap();
 }
 
 fn check(case: &Case, n: usize, options: Options) {

@@ -1,12 +1,13 @@
 //! Whole trainings against Keras 3.15.1 in float64: losses, gradients and weights over steps of every optimizer, in the
 //! f64 reference to 1e-9 and in the plan to 1e-5; and the loss curves of all nine names on the digits.
 
+use schuss::build::Parameter;
 use schuss::data::{self, Dataset, Features, Pipeline, Targets};
 use schuss::graph::ops::input::Source;
 use schuss::graph::{Reference, Tensor};
 use schuss::layers::Dense;
 use schuss::model::{Objective, Sequential};
-use schuss::optimizers::{Initial, Now, Optimizer, Slot, Update};
+use schuss::optimizers::{Optimizer, Pace, Walk};
 use schuss::plan::{Batch, Machine, Options, Spec, Sums};
 use schuss::registry::Argument;
 use schuss::target::TargetKind;
@@ -42,11 +43,7 @@ fn near(what: &str, found: f64, want: f64, tolerance: f64) {
 /// Training in f64: the reference's gradients, the rule's own arithmetic.
 struct Exact {
     objective: Objective,
-    optimizer: Optimizer,
-    parameters: Vec<Vec<f64>>,
-    states: Vec<Vec<Vec<f64>>>,
-    memory: Vec<f64>,
-    t: u64,
+    walk: Walk,
 }
 
 impl Exact {
@@ -59,14 +56,10 @@ impl Exact {
         start: &[Vec<f64>],
     ) -> Self {
         let objective = Objective::new(model, loss, &[], target, weighted, true, |_| true).unwrap();
-        let state = |p: &Vec<f64>, s: Slot| match s.initial {
-            Initial::Number(x) => vec![x; p.len()],
-            Initial::Parameter => p.clone(),
-        };
-        let states = |p: &Vec<f64>| optimizer.rule.slots(&[p.len()]).into_iter().map(|s| state(p, s)).collect();
-        let states = start.iter().map(states).collect();
-        let memory = optimizer.rule.memory();
-        Exact { objective, optimizer, parameters: start.to_vec(), states, memory, t: 0 }
+        let tensor = |(p, start): (&Parameter, &Vec<f64>)| (p.name.clone(), p.shape.clone(), start.clone());
+        let tensors = objective.parameters.iter().zip(start).map(tensor).collect();
+        let walk = Walk::new(&optimizer, tensors).unwrap();
+        Exact { objective, walk }
     }
     /// The loss (with penalties) and the gradients at the present weights.
     fn gradients(&self, x: &[f64], y: &[f64], weight: Option<&[f64]>, n: usize) -> (f64, Vec<Vec<f64>>) {
@@ -81,7 +74,7 @@ impl Exact {
                 (Source::Setting, "scale") => vec![1.0 / n as f64],
                 (Source::Setting, _) => vec![1.0],
                 (Source::Parameter, _) => {
-                    self.parameters[o.parameters.iter().position(|p| p.name == name).unwrap()].clone()
+                    self.walk.theta(o.parameters.iter().position(|p| p.name == name).unwrap()).to_vec()
                 }
             };
             r.set(source, name, Tensor::new(&o.graph.shape(v).sizes(n), data));
@@ -94,14 +87,7 @@ impl Exact {
     }
     fn step(&mut self, x: &[f64], y: &[f64], weight: Option<&[f64]>, n: usize) -> f64 {
         let (loss, gradients) = self.gradients(x, y, weight, n);
-        self.t += 1;
-        let Update::Elementwise(sweep) = self.optimizer.rule.update() else { panic!("no element-wise rule") };
-        let mut at = vec![0.0; sweep.at()];
-        let now = Now { t: self.t, learning_rate: self.optimizer.learning_rate, momentum: None };
-        self.optimizer.numbers(now, true, &mut self.memory, &mut at);
-        for ((p, g), s) in self.parameters.iter_mut().zip(&gradients).zip(&mut self.states) {
-            sweep.reference(&at, p, g, s);
-        }
+        self.walk.step(&gradients, Pace::default()).unwrap();
         loss
     }
 }
@@ -172,14 +158,14 @@ fn every_step_is_keras_own() {
             for (step, weights) in run["weights"].as_array().unwrap().iter().enumerate() {
                 let what = format!("{what}, step {}", step + 1);
                 let mut sums = Sums::new(0);
-                m.update(&batch, optimizer.learning_rate, &mut sums).unwrap();
+                m.update(&batch, Pace::default(), &mut sums).unwrap();
                 let exact_before = exact.step(&x, &y, weight.as_deref(), n);
                 let planned = (sums.loss + sums.penalty) / n as f64;
                 // Keras' list has the loss of the weights before the step or after it; both are told apart here.
                 near(&format!("{what}, loss"), planned, exact_before, 1e-5);
                 for (i, want) in weights.as_array().unwrap().iter().enumerate() {
                     for (j, want) in numbers(want).into_iter().enumerate() {
-                        near(&format!("{what}, parameter {i}"), exact.parameters[i][j], want, 1e-9);
+                        near(&format!("{what}, parameter {i}"), exact.walk.theta(i)[j], want, 1e-9);
                         near(
                             &format!("{what}, parameter {i} of the plan"),
                             f64::from(m.variables().read(i)[j]),
@@ -230,7 +216,7 @@ fn the_loss_curves_of_all_nine_names_are_keras_own() {
                 let (a, b) = (part[0] as usize, part[0] as usize + part.len());
                 sum += exact.step(&x[a * 64..b * 64], &y[a..b], None, part.len()) * part.len() as f64;
                 let batch = Batch { data: &data, pipeline: &Pipeline::Scale { factor: 1.0 }, indices: part };
-                m.update(&batch, optimizer.learning_rate, &mut sums).unwrap();
+                m.update(&batch, Pace::default(), &mut sums).unwrap();
             }
             near(&format!("{name}, epoch {}", epoch + 1), sum / 1437.0, want, 1e-9);
             near(&format!("{name}, epoch {}, plan", epoch + 1), sums.loss / 1437.0, want, 1e-5);

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::layers::Dense;
 use crate::losses::{AnyLoss, SparseCategoricalCrossentropy};
 use crate::model::Sequential;
-use crate::optimizers;
+use crate::optimizers::{self, Pace};
 use crate::plan::{Batch, Machine, Options, Spec, Sums};
 use crate::random::Stream;
 use crate::registry::{Argument, Entry, Page, Registry};
@@ -103,7 +103,7 @@ impl Workload {
         let mut sums = Sums::new(0);
         let indices: Vec<u32> = (0..self.batch as u32).collect();
         let batch = Batch { data: &data, pipeline: &Pipeline::Scale { factor: 1.0 }, indices: &indices };
-        machine.update(&batch, self.learning_rate, &mut sums)?;
+        machine.update(&batch, Pace::default(), &mut sums)?;
         Ok(Bench { machine, workload: self, sums })
     }
 }
@@ -111,7 +111,7 @@ impl Workload {
 impl Bench {
     /// One whole training step: forward, loss, backward, update.
     pub fn step(&mut self) {
-        self.machine.update_again(self.workload.batch, self.workload.learning_rate, &mut self.sums);
+        self.machine.update_again(self.workload.batch, Pace::default(), &mut self.sums).expect("plans are made");
     }
     /// The mean loss over all steps so far.
     pub fn loss(&self) -> f64 {

@@ -6,4 +6,4 @@ mod variables;
 
 pub use objective::Objective;
 pub use sequential::{NamedLayer, Sequential};
-pub use variables::{Variable, Variables};
+pub use variables::{Role, Variable, Variables};

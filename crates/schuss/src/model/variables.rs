@@ -2,7 +2,7 @@
 
 use crate::build::Parameter;
 use crate::error::{Error, Result};
-use crate::optimizers::{Initial, Optimizer};
+use crate::optimizers::{Initial, Rules, average_name};
 use crate::random::Stream;
 use schuss_kernels::Buffer;
 
@@ -13,8 +13,23 @@ pub struct Variable {
     pub name: String,
     /// Its sizes, in Keras' logical layout.
     pub shape: Vec<usize>,
-    /// For state: the parameter it belongs to (its place among the variables) and its place in the rule's list.
-    pub state_of: Option<(usize, usize)>,
+    /// What it is.
+    pub role: Role,
+}
+
+/// What a variable is for. Parameters are named by their places among the variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A parameter of the model.
+    Parameter,
+    /// Kept beside a parameter by its rule.
+    State(usize),
+    /// Kept once by a rule.
+    Global,
+    /// The moving average of a parameter.
+    Average(usize),
+    /// The sum of a parameter's gradients over batches of one update.
+    Gradient(usize),
 }
 
 /// All variables: the parameters first, in the model's order, then their optimizer state.
@@ -33,28 +48,55 @@ impl Variables {
     pub fn new(parameters: &[Parameter], seed: u64) -> Result<Self> {
         let mut all = Variables::default();
         for p in parameters {
-            let place = all.push(Variable { name: p.name.clone(), shape: p.shape.clone(), state_of: None })?;
+            let place = all.push(Variable { name: p.name.clone(), shape: p.shape.clone(), role: Role::Parameter })?;
             p.initializer.fill(&p.shape, Stream::named(seed, &p.name), &mut all.buffers[place]);
         }
         Ok(all)
     }
-    /// Adds the optimizer's state for these parameters, at its initial values.
-    pub fn add_state(&mut self, optimizer: &Optimizer, trained: &[usize]) -> Result<()> {
-        for &p in trained {
-            for (i, slot) in optimizer.rule.slots(&self.list[p].shape.clone()).iter().enumerate() {
-                let name = format!("{}/{}", self.list[p].name, slot.name);
-                let shape = slot.shape.clone().unwrap_or_else(|| self.list[p].shape.clone());
-                let place = self.push(Variable { name, shape, state_of: Some((p, i)) })?;
+    /// Adds a parameter with these numbers. The error is about their count, or about memory.
+    pub fn push_parameter(&mut self, name: &str, shape: &[usize], start: &[f32]) -> Result<usize> {
+        if shape.iter().product::<usize>() != start.len() {
+            let message = format!("{name} has {} numbers; its shape {shape:?} holds another count", start.len());
+            return Err(Error::shape("wrong-count", message));
+        }
+        let place = self.push(Variable { name: name.into(), shape: shape.to_vec(), role: Role::Parameter })?;
+        self.buffers[place].copy_from_slice(start);
+        Ok(place)
+    }
+    /// Adds what an update keeps from step to step for these parameters, at its initial values.
+    pub fn add_state(&mut self, rules: &Rules, trained: &[usize]) -> Result<()> {
+        for (i, &p) in trained.iter().enumerate() {
+            let Variable { name, shape, .. } = self.list[p].clone();
+            for slot in rules.slots(i) {
+                let shape = slot.shape.clone().unwrap_or_else(|| shape.clone());
+                let place =
+                    self.push(Variable { name: format!("{name}/{}", slot.name), shape, role: Role::State(p) })?;
                 match slot.initial {
                     Initial::Number(x) => self.buffers[place].fill(x as f32),
-                    Initial::Parameter => {
-                        let (from, to) = self.buffers.split_at_mut(place);
-                        to[0].copy_from_slice(&from[p]);
-                    }
+                    Initial::Parameter => self.copy(p, place),
                 }
             }
         }
+        for (name, x) in rules.globals() {
+            let place = self.push(Variable { name, shape: Vec::new(), role: Role::Global })?;
+            self.buffers[place].fill(x as f32);
+        }
+        for &p in trained.iter().filter(|_| rules.keeps_averages()) {
+            let Variable { name, shape, .. } = self.list[p].clone();
+            let place = self.push(Variable { name: average_name(&name), shape, role: Role::Average(p) })?;
+            self.copy(p, place);
+        }
+        for &p in trained.iter().filter(|_| rules.main().around.accumulation > 1) {
+            let Variable { name, shape, .. } = self.list[p].clone();
+            self.push(Variable { name: format!("{name}/gradient"), shape, role: Role::Gradient(p) })?;
+        }
         Ok(())
+    }
+    /// Copies the numbers of one variable to another of the same size.
+    pub(crate) fn copy(&mut self, from: usize, to: usize) {
+        let [from, to] = self.buffers.get_disjoint_mut([from, to]).expect("two variables");
+        to.copy_from_slice(from);
+        self.version += 1;
     }
     fn push(&mut self, variable: Variable) -> Result<usize> {
         let len = variable.shape.iter().try_fold(1usize, |n, &k| n.checked_mul(k));
@@ -76,12 +118,22 @@ impl Variables {
     }
     /// The places of the parameters.
     pub fn parameters(&self) -> impl Iterator<Item = usize> {
-        (0..self.list.len()).filter(|&i| self.list[i].state_of.is_none())
+        (0..self.list.len()).filter(|&i| self.list[i].role == Role::Parameter)
     }
     /// The places of a parameter's state, in the rule's order.
     pub fn state_of(&self, parameter: usize) -> Vec<usize> {
-        let of = |i: &usize| matches!(self.list[*i].state_of, Some((p, _)) if p == parameter);
-        (0..self.list.len()).filter(of).collect()
+        self.with_role(Role::State(parameter)).collect()
+    }
+    /// The place of a parameter's average, if one is kept.
+    pub fn average_of(&self, parameter: usize) -> Option<usize> {
+        self.with_role(Role::Average(parameter)).next()
+    }
+    /// The place where a parameter's gradients are added up over several batches, if that is kept.
+    pub fn gradient_of(&self, parameter: usize) -> Option<usize> {
+        self.with_role(Role::Gradient(parameter)).next()
+    }
+    fn with_role(&self, role: Role) -> impl Iterator<Item = usize> {
+        (0..self.list.len()).filter(move |&i| self.list[i].role == role)
     }
     /// The numbers, row-major in the logical layout.
     pub fn read(&self, place: usize) -> &[f32] {
@@ -96,17 +148,21 @@ impl Variables {
     pub fn version(&self) -> u64 {
         self.version
     }
-    /// Adds an array for each of the parameters, in which gradients are added up over a logical batch that is cut; it is
-    /// no variable: no list has it, no file. Gives the first one's place among the arrays.
-    pub(crate) fn add_sums(&mut self, trained: &[usize]) -> Result<usize> {
-        let first = self.buffers.len();
-        for &p in trained {
+    /// Adds an array of the size of each of these; it is no variable: no list has it, no file. Gives their places.
+    pub(crate) fn add_hidden(&mut self, like: &[usize]) -> Result<Vec<usize>> {
+        let mut places = Vec::new();
+        for &p in like {
             let buffer = Buffer::try_zeros(self.buffers[p].len());
             self.buffers.push(buffer.ok_or_else(|| Error::value("too-large", "the gradients do not fit in memory"))?);
+            places.push(self.buffers.len() - 1);
         }
-        Ok(first)
+        Ok(places)
     }
-    /// For a step of a plan: the arrays of all variables, in their order, then those of [`Variables::add_sums`].
+    /// How many numbers each array has, also those that are no variables.
+    pub(crate) fn sizes(&self) -> Vec<usize> {
+        self.buffers.iter().map(|b| b.len()).collect()
+    }
+    /// For a step of a plan: the arrays of all variables, in their order, then those of [`Variables::add_hidden`].
     pub(crate) fn buffers(&mut self) -> &mut [Buffer] {
         self.version += 1;
         &mut self.buffers

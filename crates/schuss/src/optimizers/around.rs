@@ -6,7 +6,6 @@
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::registry::{Allowed, Default, Setting, Settings};
-use crate::shape::Shape;
 use regex_lite::Regex;
 
 /// Settings that every optimizer takes, with Keras' words. A number of 0 stands for Keras' `None`.
@@ -250,9 +249,4 @@ impl Around {
         let pull = g.multiply(theta, lambda)?;
         g.add(gradient, pull)
     }
-}
-
-/// The leaf that is a single number of a step.
-pub fn number_leaf(g: &mut Graph, name: &str) -> Value {
-    g.input(crate::graph::ops::input::Source::Setting, name, Shape::scalar())
 }

@@ -18,11 +18,14 @@
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::registry::{Allowed, Default, Registry, Setting, Settings};
+use regex_lite::Regex;
 use schuss_kernels::{Lane, Sweep};
 use std::fmt::Debug;
 use std::sync::Arc;
 
 mod around;
+mod rules;
+mod walk;
 
 mod adadelta;
 mod adagrad;
@@ -34,7 +37,9 @@ mod nag;
 mod rmsprop;
 mod sgd;
 
-pub use around::Around;
+pub use around::{Around, Clip, Decay, LossScale};
+pub use rules::{Rules, Updates, average_name};
+pub use walk::Walk;
 
 /// The table of optimizers. Adding one: a file, its `mod` above, and its line here.
 pub fn registry() -> Registry<Optimizer> {
@@ -146,6 +151,11 @@ pub trait Rule: Debug + Send + Sync {
     fn memory(&self) -> Vec<f64> {
         Vec::new()
     }
+    /// An error if the rule cannot move a parameter of these sizes.
+    fn fits(&self, shape: &[usize]) -> Result<()> {
+        let _ = shape;
+        Ok(())
+    }
     /// The numbers that the arithmetic is given now, computed in f64. `out` has room for as many as it asks for.
     fn numbers(&self, now: Now, memory: &mut [f64], out: &mut [f64]);
     /// The weights to evaluate with and to keep, from θ and its states, where they are not θ.
@@ -170,6 +180,40 @@ pub struct Optimizer {
     pub rule: Arc<dyn Rule>,
     /// What is done around it.
     pub around: Around,
+    /// Parameters that another optimizer moves; of its settings, those for clipping, accumulation, averages and loss
+    /// scale don't count.
+    pub groups: Vec<Group>,
+}
+
+/// Parameters that an optimizer of their own moves.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Finds their names.
+    pub pattern: Regex,
+    /// Moves them.
+    pub optimizer: Optimizer,
+}
+
+impl Group {
+    /// Is the parameter of this name in the group?
+    pub fn matches(&self, name: &str) -> bool {
+        self.pattern.is_match(name)
+    }
+}
+
+/// How fast and how heavy an update is, as a schedule has it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// Times the optimizer's own rate.
+    pub factor: f64,
+    /// In the place of the momentum, or of β₁.
+    pub momentum: Option<f64>,
+}
+
+impl std::default::Default for Pace {
+    fn default() -> Self {
+        Pace { factor: 1.0, momentum: None }
+    }
 }
 
 impl Optimizer {
@@ -177,7 +221,15 @@ impl Optimizer {
     pub fn new(name: &'static str, settings: &Settings, rule: impl Rule + 'static) -> Result<Self> {
         let learning_rate = settings.f64("learning_rate");
         let (around, settings) = Around::new(settings)?;
-        Ok(Optimizer { name, settings, learning_rate, full_batch: false, rule: Arc::new(rule), around })
+        Ok(Optimizer {
+            name,
+            settings,
+            learning_rate,
+            full_batch: false,
+            rule: Arc::new(rule),
+            around,
+            groups: Vec::new(),
+        })
     }
     /// How many numbers the arithmetic is given: see [`Optimizer::numbers`].
     pub fn count(&self) -> usize {
@@ -186,9 +238,9 @@ impl Optimizer {
             Update::Graph(rule) => 1 + rule.numbers(),
         }
     }
-    /// What the arithmetic is given now: the factor that decays θ (1 if it does not), then the rule's numbers.
-    pub fn numbers(&self, now: Now, decays: bool, memory: &mut [f64], out: &mut [f64]) {
-        out[0] = if decays { self.around.keep(now.learning_rate) } else { 1.0 };
+    /// What the arithmetic is given now: the factor that decays θ, then the rule's numbers.
+    pub fn numbers(&self, now: Now, memory: &mut [f64], out: &mut [f64]) {
+        out[0] = self.around.keep(now.learning_rate);
         self.rule.numbers(now, memory, &mut out[1..]);
     }
 }

@@ -90,6 +90,8 @@ pub enum Writes {
     Update,
     /// Adds the gradients up.
     Accumulate,
+    /// Sets the variable to the value.
+    Assign,
 }
 
 impl Step {

@@ -2,7 +2,7 @@
 //! that knows kernels.
 
 use super::list::{Kernel, List, Step, Writes};
-use super::passes::{Trained, writes_follow_reads};
+use super::passes::{Target, writes_follow_reads};
 use crate::graph::Value;
 use crate::graph::ops::broadcast_to::BroadcastTo;
 use crate::graph::ops::constant::Constant;
@@ -25,6 +25,10 @@ pub struct Store<'a> {
     pub states: &'a dyn Fn(usize) -> Vec<usize>,
     /// The place of the array that its gradient is added up in.
     pub sum: &'a dyn Fn(usize) -> usize,
+    /// The sweep that updates it, and where the sweep's numbers stand among all numbers of rules.
+    pub sweep: &'a dyn Fn(usize) -> (Sweep, usize),
+    /// Numbers of rules in all.
+    pub numbers: usize,
     /// How many numbers each variable has.
     pub sizes: &'a [usize],
 }
@@ -57,20 +61,13 @@ const UNIT: usize = 32;
 const SHORT: usize = 64;
 
 /// Makes the program.
-pub fn lower(
-    list: &List,
-    trained: &[Trained],
-    sweep: Option<Sweep>,
-    store: &Store,
-    isa: Isa,
-    threads: usize,
-) -> Lowered {
+pub fn lower(list: &List, targets: &[Target], store: &Store, isa: Isa, threads: usize) -> Lowered {
     let cuts: Vec<Cut> = list.steps.iter().map(|s| cut(list, s, threads)).collect();
-    let after = writes_follow_reads(list, trained);
+    let after = writes_follow_reads(list, targets);
     let phase = phases::assign(list, &cuts, &after, threads);
     let kept = kept(list);
-    let arena = arena::Arena::new(list, &phase, &kept, sweep.map_or(0, |s| s.at()), threads);
-    let mut lowering = Lowering { list, store, sweep, arena: &arena, kept: &kept, finishes: Vec::new() };
+    let arena = arena::Arena::new(list, &phase, &kept, store.numbers, threads);
+    let mut lowering = Lowering { list, store, arena: &arena, kept: &kept, finishes: Vec::new() };
     let count = phase.iter().max().map_or(0, |p| p + 1);
     let mut phases = vec![Phase { threads: vec![Vec::new(); threads] }; count];
     for (i, step) in list.steps.iter().enumerate() {
@@ -151,7 +148,6 @@ fn kept(list: &List) -> Vec<bool> {
 struct Lowering<'a> {
     list: &'a List<'a>,
     store: &'a Store<'a>,
-    sweep: Option<Sweep>,
     arena: &'a arena::Arena,
     kept: &'a [bool],
     finishes: Vec<Finish>,
@@ -270,11 +266,13 @@ impl Lowering<'_> {
             match write.kind {
                 Writes::Update => {
                     f.last(result);
-                    let at = View { space: 0, offset: self.arena.numbers(), row_stride: 0, col_stride: 1 };
                     let states = (self.store.states)(write.place).into_iter().map(view).collect();
-                    let sweep = self.sweep.expect("updates have a rule");
+                    let (sweep, from) = (self.store.sweep)(write.place);
+                    let offset = self.arena.numbers() + from;
+                    let at = View { space: 0, offset, row_stride: 0, col_stride: 1 };
                     f.finish.update = Some(Update { sweep, at, theta: view(write.place), states });
                 }
+                Writes::Assign => f.finish.stores.push((result, view(write.place))),
                 Writes::Accumulate => {
                     let sum = view((self.store.sum)(write.place));
                     let before = f.operand(sum);
@@ -342,6 +340,7 @@ impl Lowering<'_> {
         let made: Vec<String> = step.makes().into_iter().filter(|v| self.kept[v.index()]).map(word).collect();
         let write = step.write.map(|w| match w.kind {
             Writes::Update => format!("{} updated", self.parameter(w.place)),
+            Writes::Assign => format!("{} set", self.parameter(w.place)),
             Writes::Accumulate => format!("gradient of {} added up", self.parameter(w.place)),
         });
         let made: Vec<String> = made.into_iter().chain(write).collect();

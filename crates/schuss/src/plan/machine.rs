@@ -2,17 +2,18 @@
 
 use super::list::{List, Writes};
 use super::lower::{Lowered, Store, lower};
-use super::passes::{self, PASSES, Trained};
+use super::passes::{self, PASSES, Target};
 use super::prepare::prepare;
 use super::{Batch, Options, Spec, Sums};
 use crate::data::{Features, Pipeline, Targets};
 use crate::error::{Error, Result};
-use crate::graph::Value;
-use crate::graph::ops::input::Source;
+use crate::graph::ops::input::{Input, Source};
+use crate::graph::{Graph, Value};
 use crate::model::{Objective, Variables};
-use crate::optimizers::{Now, Optimizer, Update};
+use crate::optimizers::{LossScale, Optimizer, Pace, Rules};
 use crate::random::Stream;
 use crate::registry::suggest;
+use crate::shape::Shape;
 use schuss_kernels::program::{Column, Feed, Source as Numbers, Transform};
 use schuss_kernels::tape::Moment;
 use schuss_kernels::{Buffer, Pool};
@@ -26,6 +27,12 @@ pub const MICRO_BATCH: usize = 4096;
 /// fetch each other's parameters.
 const SERIAL: usize = 1_000_000;
 
+/// What leaves are called that are the arrays gradients were added up in, before the parameter's name.
+const SUM: &str = "sum ";
+
+/// A parameter without a model: its name, sizes, and numbers at the start.
+pub type Array = (String, Vec<usize>, Vec<f32>);
+
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Entry {
@@ -35,6 +42,10 @@ enum Entry {
     Accumulate,
     /// The update from gradients that were added up.
     Apply,
+    /// What follows an update: averages of the weights.
+    Average,
+    /// The weights to evaluate with, where they are not those that are trained.
+    Show,
     /// Loss and metrics.
     Evaluate {
         /// Have the samples weights?
@@ -59,25 +70,24 @@ pub struct Machine {
     options: Options,
     pool: Pool,
     training: Option<Objective>,
-    /// Without and with weights of samples.
-    evaluation: [Objective; 2],
-    optimizer: Option<Optimizer>,
+    /// Without and with weights of samples; none where there is no model.
+    evaluation: Option<[Objective; 2]>,
+    rules: Option<Rules>,
     variables: Variables,
     trained: Vec<usize>,
-    first_sum: usize,
-    sizes: Vec<usize>,
+    /// Where gradients are added up, once that was needed.
+    sums: Vec<usize>,
+    /// Where the weights are that take turns with the trained ones, once that was needed.
+    others: Vec<usize>,
+    /// Do the weights to evaluate with stand in the place of the trained ones?
+    shown: bool,
     updates: u64,
-    memory: Vec<f64>,
-    numbers: Vec<f64>,
     plans: Vec<Plan>,
 }
 
 impl Machine {
     /// Builds graphs and variables: initial parameters and optimizer state.
     pub fn new(spec: &Spec, options: Options) -> Result<Self> {
-        if let Some(name) = options.without.iter().find(|n| !passes::names().contains(&n.as_str())) {
-            return Err(Error::name("unknown-pass", format!("no pass `{name}`{}", suggest(name, &passes::names()))));
-        }
         let (model, loss, metrics) = (spec.model, spec.loss, spec.metrics);
         let objective = |training, weighted| {
             let trained = |name: &str| !(spec.frozen)(name);
@@ -85,70 +95,171 @@ impl Machine {
         };
         let evaluation = [objective(false, false)?, objective(false, true)?];
         let training = spec.optimizer.map(|_| objective(true, spec.weighted)).transpose()?;
-        let mut variables = Variables::new(&evaluation[0].parameters, options.seed)?;
+        let variables = Variables::new(&evaluation[0].parameters, options.seed)?;
         let trained: Vec<usize> = training.iter().flat_map(|t| t.gradients.iter().map(|g| g.0)).collect();
-        if let Some(optimizer) = spec.optimizer {
-            variables.add_state(optimizer, &trained)?;
+        Machine { training, evaluation: Some(evaluation), ..Self::bare(variables, trained, spec.optimizer, options)? }
+            .started()
+    }
+    /// No model: parameters and an optimizer, for [`Machine::apply`].
+    pub fn of_tensors(tensors: &[Array], optimizer: &Optimizer, options: Options) -> Result<Self> {
+        let mut variables = Variables::default();
+        for (name, shape, start) in tensors {
+            variables.push_parameter(name, shape, start)?;
         }
-        let first_sum = variables.list().len();
-        let sizes = (0..first_sum).map(|i| variables.read(i).len()).collect();
-        let optimizer = spec.optimizer.cloned();
-        let memory = optimizer.as_ref().map_or(Vec::new(), |o| o.rule.memory());
-        let numbers = vec![0.0; optimizer.as_ref().map_or(0, Optimizer::count)];
+        let trained = (0..tensors.len()).collect();
+        let mut machine = Self::bare(variables, trained, Some(optimizer), options)?.started()?;
+        machine.make_sums()?;
+        Ok(machine)
+    }
+    fn bare(
+        mut variables: Variables,
+        trained: Vec<usize>,
+        optimizer: Option<&Optimizer>,
+        options: Options,
+    ) -> Result<Self> {
+        if let Some(name) = options.without.iter().find(|n| !passes::names().contains(&n.as_str())) {
+            return Err(Error::name("unknown-pass", format!("no pass `{name}`{}", suggest(name, &passes::names()))));
+        }
+        let named = |&p: &usize| (variables.list()[p].name.clone(), variables.list()[p].shape.clone());
+        let names: Vec<_> = trained.iter().map(named).collect();
+        let rules = optimizer.map(|o| Rules::new(o, &names)).transpose()?;
+        if let Some(rules) = &rules {
+            variables.add_state(rules, &trained)?;
+        }
         let pool = Pool::new(options.threads);
-        // Once it has done something, its threads have started, and allocate nothing any more.
-        pool.run(&|_| ());
+        let (training, evaluation, sums, others, plans) = (None, None, Vec::new(), Vec::new(), Vec::new());
+        let (shown, updates) = (false, 0);
         Ok(Machine {
             options,
             pool,
             training,
             evaluation,
-            optimizer,
+            rules,
             variables,
             trained,
-            first_sum,
-            sizes,
-            updates: 0,
-            memory,
-            numbers,
-            plans: Vec::new(),
+            sums,
+            others,
+            shown,
+            updates,
+            plans,
         })
     }
+    fn started(self) -> Result<Self> {
+        // Once the pool has done something, its threads have started, and allocate nothing any more.
+        self.pool.run(&|_| ());
+        Ok(self)
+    }
 
-    /// One update from one logical batch, adding to `sums`. After it the variables have moved, even if a number was
-    /// not finite. An error is about the batch, or about memory for a plan.
-    pub fn update(&mut self, batch: &Batch, learning_rate: f64, sums: &mut Sums) -> Result<()> {
+    /// A step's gradients from one logical batch, adding to `sums`, and an update where as many batches as it takes have
+    /// come. After it the variables have moved, even if a number was not finite. An error is about the batch, or about
+    /// memory for a plan.
+    pub fn update(&mut self, batch: &Batch, pace: Pace, sums: &mut Sums) -> Result<()> {
         let n = batch.indices.len();
+        self.show_trained();
+        let around = &self.rules_mut().main().around;
+        let (batches, dynamic) = (around.accumulation, matches!(around.loss_scale, LossScale::Dynamic { .. }));
         let t = self.updates + 1;
-        let optimizer = self.optimizer.as_ref().expect("a machine that updates has an optimizer");
-        let now = Now { t, learning_rate, momentum: None };
-        optimizer.numbers(now, true, &mut self.memory, &mut self.numbers);
-        if n <= MICRO_BATCH {
+        if n <= MICRO_BATCH && batches == 1 && !dynamic {
+            self.rules_mut().set(t, pace);
             self.run(Entry::Update, batch, 0, n, sums)?;
         } else {
             self.make_sums()?;
-            for sum in self.first_sum..self.sizes.len() {
-                self.variables.buffers()[sum].fill(0.0);
+            let before = self.rules_mut().batches();
+            if before == 0 {
+                self.sums.iter().for_each(|&sum| self.variables.buffers()[sum].fill(0.0));
             }
             for (part, indices) in batch.indices.chunks(MICRO_BATCH).enumerate() {
-                self.run(Entry::Accumulate, &Batch { indices, ..*batch }, part * MICRO_BATCH, n, sums)?;
+                let position = before * n + part * MICRO_BATCH;
+                self.run(Entry::Accumulate, &Batch { indices, ..*batch }, position, n * batches, sums)?;
             }
-            self.run(Entry::Apply, &Batch { indices: &[], ..*batch }, 0, n, sums)?;
+            self.rules_mut().set_batches((before + 1) % batches);
+            if before + 1 < batches {
+                return Ok(());
+            }
+            let finite = !dynamic || self.sums.iter().all(|&s| self.variables.read(s).iter().all(|x| x.is_finite()));
+            if !self.rules_mut().scaled(finite) {
+                return Ok(());
+            }
+            self.rules_mut().set(t, pace);
+            let place = self.plan(Entry::Apply, 0)?;
+            self.step(place, &Feed::default(), 0, n, sums);
         }
-        self.updates = t;
-        Ok(())
+        self.follow(t)
     }
     /// One more update from the batch that the last [`Machine::update`] was given, which is still in place: the samples
     /// are not gathered again. For measuring a step alone. `n` is the batch's size.
-    pub fn update_again(&mut self, n: usize, learning_rate: f64, sums: &mut Sums) {
+    pub fn update_again(&mut self, n: usize, pace: Pace, sums: &mut Sums) -> Result<()> {
         let t = self.updates + 1;
-        let optimizer = self.optimizer.as_ref().expect("a machine that updates has an optimizer");
-        let now = Now { t, learning_rate, momentum: None };
-        optimizer.numbers(now, true, &mut self.memory, &mut self.numbers);
+        self.rules_mut().set(t, pace);
         let place =
             self.plans.iter().position(|p| p.entry == Entry::Update && p.batch == n).expect("an update came first");
         self.step(place, &Feed::default(), 0, n, sums);
+        self.follow(t)
+    }
+    /// The gradient of the i-th trained parameter, which [`Machine::apply`] takes.
+    pub fn gradient_mut(&mut self, i: usize) -> Result<&mut [f32]> {
+        self.make_sums()?;
+        let place = self.sums[i];
+        Ok(&mut self.variables.buffers()[place])
+    }
+    /// One update from the gradients of [`Machine::gradient_mut`]. True if every number was finite.
+    pub fn apply(&mut self, pace: Pace) -> Result<bool> {
+        self.make_sums()?;
+        let t = self.updates + 1;
+        self.rules_mut().set(t, pace);
+        let place = self.plan(Entry::Apply, 0)?;
+        let mut sums = Sums::new(0);
+        self.step(place, &Feed::default(), 0, 1, &mut sums);
+        self.follow(t)?;
+        Ok(sums.finite)
+    }
+    /// What follows an update.
+    fn follow(&mut self, t: u64) -> Result<()> {
         self.updates = t;
+        let rules = self.rules.as_ref().expect("a machine that updates has rules");
+        if !rules.keeps_averages() {
+            return Ok(());
+        }
+        let every = rules.main().around.ema_overwrite;
+        let place = self.plan(Entry::Average, 0)?;
+        self.step(place, &Feed::default(), 0, 1, &mut Sums::new(0));
+        if every > 0 && t.is_multiple_of(every) {
+            for &p in &self.trained {
+                let average = self.variables.average_of(p).expect("averages are kept");
+                self.variables.copy(average, p);
+            }
+        }
+        Ok(())
+    }
+    /// Puts the weights to evaluate with in the place of the trained ones, where they are others: averages.
+    pub fn show_evaluated(&mut self) -> Result<()> {
+        let Some(rules) = self.rules.as_ref().filter(|_| !self.shown) else { return Ok(()) };
+        if rules.evaluated(&mut Graph::new())?.is_none() {
+            return Ok(());
+        }
+        if self.others.is_empty() {
+            self.others = self.variables.add_hidden(&self.trained)?;
+        }
+        let place = self.plan(Entry::Show, 0)?;
+        self.step(place, &Feed::default(), 0, 1, &mut Sums::new(0));
+        self.swap();
+        self.shown = true;
+        Ok(())
+    }
+    /// Puts the trained weights back into their place.
+    pub fn show_trained(&mut self) {
+        if self.shown {
+            self.swap();
+            self.shown = false;
+        }
+    }
+    fn swap(&mut self) {
+        for (&p, &other) in self.trained.iter().zip(&self.others) {
+            self.variables.buffers().swap(p, other);
+        }
+    }
+    fn rules_mut(&mut self) -> &mut Rules {
+        self.rules.as_mut().expect("a machine that updates has rules")
     }
     /// Loss and metrics of a batch, without random layers and without an update, added to `sums`.
     pub fn evaluate(&mut self, batch: &Batch, sums: &mut Sums) -> Result<()> {
@@ -160,13 +271,16 @@ impl Machine {
     }
     /// The outputs of a batch, row-major, appended to `out`.
     pub fn predict(&mut self, batch: &Batch, out: &mut Vec<f32>) -> Result<()> {
-        let mut sums = Sums::new(self.evaluation[0].metrics.len());
+        let mut sums = Sums::new(self.objective(false).metrics.len());
         for indices in batch.indices.chunks(MICRO_BATCH) {
             let place = self.run(Entry::Predict, &Batch { indices, ..*batch }, 0, indices.len(), &mut sums)?;
             let plan = &self.plans[place];
             out.extend_from_slice(&plan.arena[plan.lowered.roots[0].clone()]);
         }
         Ok(())
+    }
+    fn objective(&self, weighted: bool) -> &Objective {
+        &self.evaluation.as_ref().expect("there is a model")[usize::from(weighted)]
     }
     /// Updates made so far: t, which random numbers and bias corrections count.
     pub fn updates(&self) -> u64 {
@@ -180,26 +294,27 @@ impl Machine {
     pub fn variables_mut(&mut self) -> &mut Variables {
         &mut self.variables
     }
-    /// The count of updates and the rule's memory, for a snapshot.
+    /// The count of updates and what rules keep, for a snapshot.
     pub fn progress(&self) -> (u64, &[f64]) {
-        (self.updates, &self.memory)
+        (self.updates, self.rules.as_ref().map_or(&[], Rules::memory))
     }
     /// Sets the count of updates and the rule's memory, when resuming. The error is about a memory of another rule.
     pub fn set_progress(&mut self, updates: u64, memory: &[f64]) -> Result<()> {
-        if memory.len() != self.memory.len() {
-            let (found, want) = (memory.len(), self.memory.len());
+        let own: &mut [f64] = self.rules.as_mut().map_or(&mut [], |r| r.memory_mut());
+        if memory.len() != own.len() {
+            let (found, want) = (memory.len(), own.len());
             return Err(Error::format(
                 "rule-memory",
                 format!("the rule's memory has {found} numbers; it must have {want}"),
             ));
         }
+        own.copy_from_slice(memory);
         self.updates = updates;
-        self.memory.copy_from_slice(memory);
         Ok(())
     }
     /// Numbers in an output.
     pub fn output_width(&self) -> usize {
-        self.evaluation[0].graph.shape(self.evaluation[0].output).sample().iter().product()
+        self.objective(false).graph.shape(self.objective(false).output).sample().iter().product()
     }
     /// The name of the first parameter that holds a number that is not finite, or else `loss`.
     pub fn not_finite(&self) -> String {
@@ -220,10 +335,12 @@ impl Machine {
     }
 
     fn make_sums(&mut self) -> Result<()> {
-        if self.sizes.len() == self.first_sum {
-            self.variables.add_sums(&self.trained)?;
-            let sizes: Vec<usize> = self.trained.iter().map(|&p| self.sizes[p]).collect();
-            self.sizes.extend(sizes);
+        if self.sums.is_empty() {
+            let kept: Option<Vec<usize>> = self.trained.iter().map(|&p| self.variables.gradient_of(p)).collect();
+            self.sums = match kept {
+                Some(kept) => kept,
+                None => self.variables.add_hidden(&self.trained)?,
+            };
         }
         Ok(())
     }
@@ -233,13 +350,7 @@ impl Machine {
         if let Some(place) = self.plans.iter().position(|p| p.entry == entry && p.batch == batch) {
             return Ok(place);
         }
-        let objective = match entry {
-            Entry::Update | Entry::Accumulate | Entry::Apply => self.training.as_ref(),
-            Entry::Evaluate { weighted } => Some(&self.evaluation[usize::from(weighted)]),
-            Entry::Predict => Some(&self.evaluation[0]),
-        };
-        let objective = objective.expect("a machine that updates has a training graph");
-        let lowered = self.compile(objective, entry, batch)?;
+        let lowered = self.compile(entry, batch)?;
         let arena = Buffer::try_zeros(lowered.arena).ok_or_else(|| {
             let mib = lowered.arena >> 18;
             Error::value("too-large", format!("a batch of {batch} needs {mib} MiB, which there is no memory for"))
@@ -248,57 +359,96 @@ impl Machine {
         Ok(self.plans.len() - 1)
     }
 
-    fn compile(&self, objective: &Objective, entry: Entry, batch: usize) -> Result<Lowered> {
-        let (mut graph, map) = prepare(&objective.graph, batch.max(1))?;
-        let parameter = |i: usize| &objective.parameters[i];
-        let mut trained: Vec<Trained> = Vec::new();
-        for &(place, gradient) in &objective.gradients {
-            let leaf = graph.find(Source::Parameter, &parameter(place).name).expect("parameters are leaves");
-            let gradient = match entry {
-                // The array that it was added up in stands in the gradient's place.
-                Entry::Apply => {
-                    let shape = graph.shape(map[gradient.index()]).clone();
-                    graph.input(Source::Parameter, &format!("sum {}", parameter(place).name), shape)
-                }
-                _ => map[gradient.index()],
-            };
-            trained.push(Trained { place, leaf, gradient });
-        }
-        let of = |v: Value| map[v.index()];
-        let measured =
-            || [objective.losses].iter().chain(&objective.metrics).chain(&objective.penalty).map(|v| of(*v)).collect();
-        let (roots, writes): (Vec<Value>, Option<Writes>) = match entry {
-            Entry::Update => (measured(), Some(Writes::Update)),
-            Entry::Accumulate => (measured(), Some(Writes::Accumulate)),
-            Entry::Apply => (Vec::new(), Some(Writes::Update)),
-            Entry::Evaluate { .. } => (measured(), None),
-            Entry::Predict => (vec![of(objective.output)], None),
+    fn compile(&self, entry: Entry, batch: usize) -> Result<Lowered> {
+        let objective = match entry {
+            Entry::Update | Entry::Accumulate => self.training.as_ref(),
+            Entry::Evaluate { weighted } => Some(self.objective(weighted)),
+            Entry::Predict => Some(self.objective(false)),
+            Entry::Apply | Entry::Average | Entry::Show => None,
         };
-        let trained = if writes.is_some() { trained } else { Vec::new() };
-        let gradients: Vec<Value> = trained.iter().map(|t| t.gradient).collect();
-        let mut list = List::new(&graph, batch.max(1), &roots, &gradients);
+        let mut graph = objective.map_or_else(Graph::new, |o| o.graph.clone());
+        let mut writes = self.writes(entry, objective, &mut graph)?;
+        let measured = |o: &Objective| [o.losses].into_iter().chain(o.metrics.clone()).chain(o.penalty).collect();
+        let mut roots: Vec<Value> = match (entry, objective) {
+            (Entry::Predict, Some(o)) => vec![o.output],
+            (_, Some(o)) => measured(o),
+            (_, None) => Vec::new(),
+        };
+        let (graph, map) = prepare(&graph, batch.max(1))?;
+        for write in &mut writes {
+            write.value = map[write.value.index()];
+            write.leaf = write.leaf.map(|leaf| map[leaf.index()]);
+        }
+        roots.iter_mut().for_each(|root| *root = map[root.index()]);
+        let values: Vec<Value> = writes.iter().map(|t| t.value).collect();
+        let mut list = List::new(&graph, batch.max(1), &roots, &values);
         let on = |name: &str| !self.options.without.iter().any(|n| n == name);
         PASSES.iter().filter(|p| on(p.name)).for_each(|p| (p.run)(&mut list));
-        if let Some(writes) = writes {
-            passes::write_gradients(&mut list, &trained, writes, on(passes::UPDATE));
-        }
-        let sum_of = |place: usize| {
-            let i = self.trained.iter().position(|p| *p == place).expect("trained");
-            self.first_sum + i
-        };
-        let place_of = |name: &str| match name.strip_prefix("sum ") {
-            Some(name) => sum_of(self.variables.find(name).expect("parameters are variables")),
+        passes::write(&mut list, &writes, on(passes::UPDATE));
+        let place = |name: &str| match name.strip_prefix(SUM) {
+            Some(name) => self.sums[self.tensor(self.variables.find(name).expect("parameters are variables"))],
             None => self.variables.find(name).expect("parameters are variables"),
         };
         let states = |place: usize| self.variables.state_of(place);
-        let store = Store { place: &place_of, states: &states, sum: &sum_of, sizes: &self.sizes };
-        let sweep = self.optimizer.as_ref().map(|o| match o.rule.update() {
-            Update::Elementwise(sweep) => sweep,
-            Update::Graph(_) => unreachable!(),
-        });
+        let sum = |place: usize| self.sums[self.tensor(place)];
+        let rules = || self.rules.as_ref().expect("a plan that updates has rules");
+        let sweep = |place: usize| {
+            let tensor = self.tensor(place);
+            (rules().sweep(tensor).expect("a sweep updates it"), rules().place(tensor))
+        };
+        let numbers = self.rules.as_ref().map_or(0, |r| r.numbers().len());
+        let sizes = self.variables.sizes();
+        let store = Store { place: &place, states: &states, sum: &sum, sweep: &sweep, numbers, sizes: &sizes };
         let alone = on(passes::SERIAL.0) && work(&list) < SERIAL;
         let threads = if alone { 1 } else { self.options.threads };
-        Ok(lower(&list, &trained, sweep, &store, self.options.isa, threads))
+        Ok(lower(&list, &writes, &store, self.options.isa, threads))
+    }
+
+    /// What a plan writes into variables; what is needed for it is added to the graph.
+    fn writes(&self, entry: Entry, objective: Option<&Objective>, g: &mut Graph) -> Result<Vec<Target>> {
+        let leaf = |g: &Graph, place: usize| g.find(Source::Parameter, &self.variables.list()[place].name);
+        let rules = || self.rules.as_ref().expect("a plan that updates has rules");
+        let gradients = || objective.into_iter().flat_map(|o| o.gradients.iter().map(|(_, value)| *value));
+        let updates = match entry {
+            Entry::Update => rules().updates(g, &gradients().collect::<Vec<_>>())?,
+            Entry::Apply => {
+                // The array that it was added up in stands in the gradient's place.
+                let sum = |&p: &usize| {
+                    let variable = &self.variables.list()[p];
+                    g.input(Source::Parameter, &format!("{SUM}{}", variable.name), Shape::fixed(&variable.shape))
+                };
+                let sums: Vec<Value> = self.trained.iter().map(sum).collect();
+                rules().updates(g, &sums)?
+            }
+            Entry::Average => rules().averages(g)?,
+            Entry::Accumulate => {
+                let of = |(&place, value)| Target { kind: Writes::Accumulate, place, leaf: None, value };
+                return Ok(self.trained.iter().zip(gradients()).map(of).collect());
+            }
+            Entry::Show => {
+                let values = rules().evaluated(g)?.expect("there are other weights");
+                let of = |(&place, value)| Target { kind: Writes::Assign, place, leaf: None, value };
+                return Ok(self.others.iter().zip(values).map(of).collect());
+            }
+            Entry::Evaluate { .. } | Entry::Predict => return Ok(Vec::new()),
+        };
+        let name = |leaf: Value| &g.operation::<Input>(leaf).expect("a variable is a leaf").name;
+        let place = |leaf: Value| self.variables.find(name(leaf)).expect("a variable of the update");
+        let swept = updates.swept.iter().map(|&(i, value)| {
+            let place = self.trained[i];
+            Target { kind: Writes::Update, place, leaf: leaf(g, place), value }
+        });
+        let assigned = updates.assigned.iter().map(|&(leaf, value)| Target {
+            kind: Writes::Assign,
+            place: place(leaf),
+            leaf: Some(leaf),
+            value,
+        });
+        Ok(swept.chain(assigned).collect())
+    }
+    /// A parameter's place among the trained ones.
+    fn tensor(&self, place: usize) -> usize {
+        self.trained.iter().position(|p| *p == place).expect("it is trained")
     }
 
     /// Runs one program over the samples, which are `position` and after of a logical batch of `logical`.
@@ -326,14 +476,21 @@ impl Machine {
     /// Runs a plan on what `feed` brings and adds up what it measures.
     fn step(&mut self, place: usize, feed: &Feed, position: usize, logical: usize, sums: &mut Sums) {
         let Plan { entry, batch: n, lowered, arena } = &mut self.plans[place];
-        for (slot, x) in arena[lowered.numbers..].iter_mut().zip(&self.numbers) {
+        let numbers = self.rules.as_ref().map_or(&[][..], Rules::numbers);
+        for (slot, x) in arena[lowered.numbers..].iter_mut().zip(numbers) {
             *slot = *x as f32;
         }
+        let scale = self.rules.as_ref().map_or(1.0, Rules::loss_scale);
+        let t = self.updates + u64::from(*entry != Entry::Average);
         for (name, _, at) in lowered.leaves.iter().filter(|l| l.1 == Source::Setting) {
             arena[*at] = match name.as_str() {
-                "scale" => (1.0 / logical as f64) as f32,
-                "share" => f32::from(u8::from(position == 0)),
-                other => unreachable!("no setting {other}"),
+                "scale" => (scale / logical as f64) as f32,
+                "share" if position == 0 => scale as f32,
+                "share" => 0.0,
+                other => {
+                    let rules = self.rules.as_ref().expect("a plan that updates has rules");
+                    rules.setting(other, t).unwrap_or_else(|| unreachable!("no setting {other}")) as f32
+                }
             };
         }
         let moment = Moment { seed: self.options.seed, update: self.updates, position: position as u64 };

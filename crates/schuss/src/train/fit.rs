@@ -9,7 +9,7 @@ use super::watch::{Verdict, Watch};
 use crate::data::{Dataset, Pipeline};
 use crate::error::{Error, Kind, Result};
 use crate::metrics::AnyMetric;
-use crate::optimizers::Optimizer;
+use crate::optimizers::{Optimizer, Pace};
 use crate::plan::{Batch, Machine, Sums};
 use crate::random::Stream;
 
@@ -78,7 +78,9 @@ pub fn fit(run: &mut Run, options: &FitOptions, from: Origin, callbacks: &mut [&
         fit.epoch(watch.as_ref())?;
     }
     let progress = &mut fit.progress;
-    if progress.best.epoch.is_some() {
+    if progress.best.epoch.is_none() {
+        fit.run.machine.show_evaluated()?;
+    } else {
         write(fit.run.machine.variables_mut(), &progress.best.weights)?;
     }
     let (best, early) = (progress.best.epoch.map(|(epoch, _)| epoch), progress.epoch < options.epochs);
@@ -131,6 +133,7 @@ impl Loop<'_, '_, '_, '_> {
             }
         }
         let mut values = means(&self.progress.running, self.names, "");
+        self.run.machine.show_evaluated()?;
         if let Some(validation) = self.options.validation {
             let sums = measure(self.run.machine, validation, self.run.pipeline, self.run.metrics.len())?;
             if !(sums.finite && (sums.loss + sums.penalty).is_finite()) {
@@ -145,6 +148,7 @@ impl Loop<'_, '_, '_, '_> {
         let row = Row { epoch: epoch + 1, values };
         let weights = || parameters(self.run.machine);
         let verdict = watch.map(|w| w.judge(&mut self.progress.best, &row, weights));
+        self.run.machine.show_trained();
         let Verdict { best, stop } = verdict.unwrap_or(Verdict { best: false, stop: false });
         self.progress.stopped |= stop;
         self.progress.epoch += 1;
@@ -158,7 +162,7 @@ impl Loop<'_, '_, '_, '_> {
         let Run { data, pipeline, optimizer, .. } = *self.run;
         let batch = Batch { data, pipeline, indices };
         let running = &mut self.progress.running;
-        self.run.machine.update(&batch, optimizer.learning_rate, running)?;
+        self.run.machine.update(&batch, Pace::default(), running)?;
         if !(running.finite && running.loss.is_finite() && running.penalty.is_finite()) {
             let (epoch, step, what) = (self.progress.epoch + 1, self.progress.step + 1, self.run.machine.not_finite());
             let message = format!(

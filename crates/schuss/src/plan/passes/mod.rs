@@ -7,7 +7,7 @@ mod epilogue;
 mod recompute;
 mod update;
 
-pub use update::{NAME as UPDATE, Trained, run as write_gradients, writes_follow_reads};
+pub use update::{NAME as UPDATE, Target, run as write, writes_follow_reads};
 
 /// A pass.
 pub struct Pass {
