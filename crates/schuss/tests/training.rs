@@ -5,8 +5,8 @@ use schuss::layers::{Dense, Dropout};
 use schuss::losses::{AnyLoss, MeanSquaredError, SparseCategoricalCrossentropy};
 use schuss::metrics::{Accuracy, AnyMetric};
 use schuss::model::Sequential;
-use schuss::optimizers::{self, Optimizer};
-use schuss::plan::{Machine, Options, Spec};
+use schuss::optimizers::{self, Group, Optimizer, Pace};
+use schuss::plan::{Batch, Machine, Options, Spec, Sums};
 use schuss::random::Stream;
 use schuss::registry::Argument;
 use schuss::train::{
@@ -48,6 +48,26 @@ fn optimizer(name: &str, learning_rate: f64) -> Optimizer {
     optimizers::registry().make(name, &[("learning_rate".into(), Argument::Float(learning_rate))]).unwrap()
 }
 
+/// At a rate of 0.05, unless told otherwise.
+fn with(name: &str, settings: &[(&str, Argument)]) -> Optimizer {
+    let rate = ("learning_rate".to_owned(), Argument::Float(0.05));
+    let given: Vec<_> = std::iter::once(rate).chain(settings.iter().map(|(n, v)| (n.to_string(), v.clone()))).collect();
+    optimizers::registry().make(name, &given).unwrap()
+}
+
+/// Optimizers with something done around their rules.
+fn around() -> Vec<(&'static str, Vec<(&'static str, Argument)>)> {
+    use Argument::{Bool, Float, Int};
+    let dynamic = || ("loss_scale", Argument::Text("dynamic".into()));
+    vec![
+        ("adam", vec![("gradient_accumulation_steps", Int(3))]),
+        ("nadam", vec![("gradient_accumulation_steps", Int(2)), ("use_ema", Bool(true)), ("ema_momentum", Float(0.9))]),
+        ("sgd", vec![("use_ema", Bool(true)), ("ema_overwrite_frequency", Int(4)), ("weight_decay", Float(0.01))]),
+        ("momentum", vec![dynamic(), ("initial_scale", Float(1e36)), ("dynamic_growth_steps", Int(3))]),
+        ("adam", vec![("global_clipnorm", Float(0.1)), ("weight_decay", Float(0.1))]),
+    ]
+}
+
 impl Case {
     fn new(optimizer: Optimizer) -> Self {
         let hidden = Dense::new(7).activation("tanh").kernel_regularizer("l2(0.01)");
@@ -61,6 +81,12 @@ impl Case {
             pipeline: Pipeline::Scale { factor: 1.0 },
             threads: 1,
         }
+    }
+    /// Without random layers and penalties.
+    fn plain() -> Self {
+        let model =
+            Sequential::new(&[2]).add(Dense::new(7).activation("tanh")).add(Dense::new(2).activation("softmax"));
+        Case { model, ..Case::new(with("sgd", &[])) }
     }
     fn machine(&self) -> Machine {
         let spec = Spec {
@@ -119,8 +145,9 @@ fn interrupt_after<'a>(steps: usize, kept: &'a mut Option<Snapshot>) -> impl Cal
 
 #[test]
 fn a_run_that_is_resumed_at_any_step_ends_with_the_same_bits() {
-    for entry in optimizers::registry().entries() {
-        let case = Case::new(optimizer(entry.name, 0.05));
+    let plain = optimizers::registry().names().into_iter().map(|name| (name, vec![]));
+    for (name, settings) in plain.chain(around()) {
+        let case = Case::new(with(name, &settings));
         let options = FitOptions { patience: Some(2), ..case.options() };
         let whole = case.run(&options);
         let steps = 5 * whole.0.history.rows.len();
@@ -138,7 +165,7 @@ fn a_run_that_is_resumed_at_any_step_ends_with_the_same_bits() {
             };
             let from = Origin::Snapshot(Box::new(kept.unwrap()));
             let outcome = case.fit(&mut machine, &options, from, &mut hear).unwrap();
-            assert_eq!((&outcome, bits(&machine)), (&whole.0, whole.1.clone()), "{}, step {step}", entry.name);
+            assert_eq!((&outcome, bits(&machine)), (&whole.0, whole.1.clone()), "{name}, {settings:?}, step {step}");
             assert_eq!(resumed, Some(((step - 1) / 5 + 1, (step - 1) % 5 + 1)));
         }
     }
@@ -362,4 +389,141 @@ fn a_snapshot_of_another_model_is_refused() {
     let mut reshaped = snapshot;
     reshaped.variables[0].shape.reverse();
     refused(&case, reshaped);
+}
+
+#[test]
+fn gradients_of_several_batches_make_one_update() {
+    let one = Case { optimizer: with("adam", &[]), ..Case::plain() };
+    let three = Case { optimizer: with("adam", &[("gradient_accumulation_steps", Argument::Int(3))]), ..Case::plain() };
+    let (mut a, mut b) = (one.machine(), three.machine());
+    let (mut sums, indices) = (Sums::new(1), (0..37).collect::<Vec<u32>>());
+    for _ in 0..4 {
+        // The mean over three parts of equal size is the mean over all.
+        let batch = Batch { data: &one.data, pipeline: &one.pipeline, indices: &indices[..36] };
+        a.update(&batch, Pace::default(), &mut sums).unwrap();
+        for part in indices[..36].chunks(12) {
+            let before = bits(&b);
+            b.update(&Batch { indices: part, ..batch }, Pace::default(), &mut sums).unwrap();
+            assert_eq!(bits(&b) == before, part[0] < 24, "only the third batch updates");
+        }
+    }
+    assert_eq!((a.updates(), b.updates()), (4, 4));
+    for (x, y) in parameters(&a).iter().zip(parameters(&b)) {
+        assert!(x.values.iter().zip(&y.values).all(|(x, y)| (x - y).abs() < 1e-5), "{}", x.name);
+    }
+}
+
+#[test]
+fn a_dynamic_loss_scale_leaves_out_updates_that_overflow_and_changes_no_other() {
+    let settings = [
+        ("loss_scale", Argument::Text("dynamic".into())),
+        ("initial_scale", Argument::Float(2f64.powi(120))),
+        ("dynamic_growth_steps", Argument::Int(4)),
+    ];
+    // Samples of so great a weight that gradients overflow at first.
+    let case = |optimizer: Optimizer| {
+        let model = Sequential::new(&[2]).add(Dense::new(2).activation("softmax"));
+        let data = Dataset { weights: Some(vec![65536.0; 37]), ..quadrants(37, "train") };
+        Case { model, optimizer, data, ..Case::plain() }
+    };
+    let (scaled, plain) = (case(with("adam", &settings)), case(with("adam", &[])));
+    let (mut a, mut b) = (scaled.machine(), plain.machine());
+    let (mut sums, indices) = (Sums::new(1), (0..16).collect::<Vec<u32>>());
+    let batch = Batch { data: &scaled.data, pipeline: &scaled.pipeline, indices: &indices };
+    let mut scales = Vec::new();
+    let start = bits(&a);
+    for _ in 0..20 {
+        let before = (a.updates(), bits(&a));
+        a.update(&batch, Pace::default(), &mut sums).unwrap();
+        assert_eq!(a.updates() == before.0, bits(&a) == before.1);
+        scales.push(a.progress().1[0].log2());
+        if a.updates() > before.0 {
+            b.update(&batch, Pace::default(), &mut sums).unwrap();
+            // Powers of two change no bit.
+            assert_eq!(bits(&a), bits(&b));
+        }
+    }
+    assert!(sums.finite && start != bits(&a));
+    assert!(scales[0] == 119.0 && a.updates() < 20, "the first ones overflow: {scales:?}");
+    assert!(scales.windows(2).any(|w| w[1] == w[0] + 1.0), "it grows again: {scales:?}");
+}
+
+#[test]
+fn averages_are_evaluated_and_kept_at_the_end() {
+    let settings = [("use_ema", Argument::Bool(true)), ("ema_momentum", Argument::Float(0.9))];
+    let (averaged, plain) = (Case::new(with("sgd", &settings)), Case::new(with("sgd", &[])));
+    let options = FitOptions { validation: None, ..averaged.options() };
+    let mut machine = averaged.machine();
+    averaged.fit(&mut machine, &options, Origin::Start, &mut quiet()).unwrap();
+    let kept = parameters(&machine);
+    machine.show_trained();
+    let (trained, other) = (bits(&machine), plain.run(&options));
+    assert_eq!(trained, other.1, "averages do not change the training");
+    // The mean of 15 steps' weights, by hand.
+    let mut machine = plain.machine();
+    let mut mean: Option<Vec<f64>> = None;
+    let mut average = |event: &Event, state: &State| {
+        if matches!(event, Event::Step { .. }) {
+            let now: Vec<f64> = parameters(state.machine()).iter().flat_map(|a| &a.values).map(|&x| x.into()).collect();
+            let old = mean.take().unwrap_or(now.clone());
+            mean = Some(old.iter().zip(&now).map(|(m, x)| 0.9 * m + 0.1 * x).collect());
+        }
+        Ok(Flow::Continue)
+    };
+    plain.fit(&mut machine, &options, Origin::Start, &mut average).unwrap();
+    for (x, y) in kept.iter().flat_map(|a| &a.values).zip(mean.unwrap()) {
+        assert!((f64::from(*x) - y).abs() < 1e-6, "{x} is not {y}");
+    }
+}
+
+#[test]
+fn groups_have_their_own_rule_and_rate() {
+    let mut optimizer = with("adam", &[]);
+    let group = |pattern: &str, optimizer: Optimizer| Group { pattern: pattern.parse().unwrap(), optimizer };
+    let still = with("sgd", &[("learning_rate", Argument::Float(0.0))]);
+    optimizer.groups = vec![group("^dense/bias$", still), group("bias", with("momentum", &[]))];
+    let case = Case { optimizer, ..Case::plain() };
+    let mut machine = case.machine();
+    let start = parameters(&machine);
+    case.fit(&mut machine, &case.options(), Origin::Start, &mut quiet()).unwrap();
+    for (was, is) in start.iter().zip(parameters(&machine)) {
+        assert_eq!(was.values == is.values, was.name == "dense/bias", "{}", was.name);
+    }
+    let names: Vec<&str> = machine.variables().list().iter().map(|v| v.name.as_str()).collect();
+    assert!(names.contains(&"dense_1/bias/v") && names.contains(&"dense/kernel/m") && !names.contains(&"dense/bias/m"));
+    let mut empty = with("adam", &[]);
+    empty.groups = vec![group("conv", with("sgd", &[]))];
+    let case = Case { optimizer: empty, ..Case::plain() };
+    let spec = Spec {
+        model: &case.model,
+        loss: &case.loss,
+        metrics: &case.metrics,
+        optimizer: Some(&case.optimizer),
+        target: case.data.target_kind().unwrap(),
+        weighted: false,
+        frozen: &|_| false,
+    };
+    let isa = schuss_kernels::Isa::chosen().unwrap();
+    let error = Machine::new(&spec, Options { threads: 1, isa, without: Vec::new(), seed: 3 }).err().unwrap();
+    assert_eq!(error.code(), "empty-group");
+}
+
+#[test]
+fn what_excludes_each_other_is_refused() {
+    use Argument::{Bool, Float, Int, Text};
+    let cases = [
+        (vec![("clipnorm", Float(1.0)), ("global_clipnorm", Float(1.0))], "two-kinds-of-clipping"),
+        (vec![("ema_overwrite_frequency", Int(5))], "no-average"),
+        (vec![("exclude_from_weight_decay", Text("(".into()))], "bad-expression"),
+        (vec![("weight_decay", Float(-0.1))], "value-not-allowed"),
+        (vec![("gradient_accumulation_steps", Int(0))], "value-not-allowed"),
+        (vec![("use_ema", Bool(true)), ("ema_momentum", Float(1.0))], "value-not-allowed"),
+        (vec![("loss_scale", Text("static".into())), ("initial_scale", Float(1e37))], "loss-scale-too-great"),
+        (vec![("decay", Text("l1".into()))], "value-not-allowed"),
+        (vec![("clip_norm", Float(1.0))], "unknown-setting"),
+    ];
+    for (settings, code) in cases {
+        let given: Vec<_> = settings.iter().map(|(n, v)| (n.to_string(), v.clone())).collect();
+        assert_eq!(optimizers::registry().make("adam", &given).unwrap_err().code(), code, "{settings:?}");
+    }
 }

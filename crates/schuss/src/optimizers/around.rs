@@ -66,6 +66,20 @@ pub const SETTINGS: &[Setting] = &[
     },
 ];
 
+/// Those of them that are done for all parameters together, not for a group of them.
+pub const WHOLE: &[&str] = &[
+    "clipvalue",
+    "clipnorm",
+    "global_clipnorm",
+    "gradient_accumulation_steps",
+    "use_ema",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "loss_scale",
+    "initial_scale",
+    "dynamic_growth_steps",
+];
+
 const fn number(name: &'static str, default: f64, doc: &'static str) -> Setting {
     Setting { name, default: Default::Float(default), allowed: Allowed::NotNegative, doc }
 }
@@ -111,6 +125,9 @@ pub enum LossScale {
         growth: u64,
     },
 }
+
+/// The greatest loss scale, 2¹²⁰, whose inverse an f32 holds.
+pub const GREATEST_SCALE: f64 = (1u128 << 120) as f64;
 
 /// What is done around a rule.
 #[derive(Clone, Debug)]
@@ -158,6 +175,10 @@ impl Around {
             })?),
         };
         let initial = float("initial_scale");
+        if initial > GREATEST_SCALE && word("loss_scale") != "none" {
+            let message = format!("`initial_scale` is {initial:?}; it is at most 2¹²⁰ ({GREATEST_SCALE:?})");
+            return Err(Error::value("loss-scale-too-great", message));
+        }
         let around = Around {
             weight_decay: float("weight_decay"),
             decay: if word("decay") == "l2" { Decay::L2 } else { Decay::Decoupled },

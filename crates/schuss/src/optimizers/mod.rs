@@ -37,7 +37,7 @@ mod nag;
 mod rmsprop;
 mod sgd;
 
-pub use around::{Around, Clip, Decay, LossScale};
+pub use around::{Around, Clip, Decay, LossScale, WHOLE};
 pub use rules::{Rules, Updates, average_name};
 pub use walk::Walk;
 
@@ -54,8 +54,26 @@ pub fn registry() -> Registry<Optimizer> {
         rmsprop::ENTRIES,
         sgd::ENTRIES,
     ];
-    Registry::new("optimizer", entries.concat()).with_common(around::SETTINGS)
+    Registry::new("optimizer", entries.concat()).with_common(around::SETTINGS).with_aliases(KERAS)
 }
+
+/// The plain name of a rule that Keras has is Keras' form of it.
+const KERAS: &[(&str, &str)] = &[
+    ("adadelta:keras", "adadelta"),
+    ("adafactor:keras", "adafactor"),
+    ("adagrad:keras", "adagrad"),
+    ("adam:keras", "adam"),
+    ("adamax:keras", "adamax"),
+    ("adamw:keras", "adamw"),
+    ("ftrl:keras", "ftrl"),
+    ("lamb:keras", "lamb"),
+    ("lion:keras", "lion"),
+    ("muon:keras", "muon"),
+    ("nadam:keras", "nadam"),
+    ("rmsprop:keras", "rmsprop"),
+    ("schedule_free_adamw:keras", "schedule_free_adamw"),
+    ("sgd:keras", "sgd"),
+];
 
 /// What a state starts from.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! The rules of all trained parameters together: which one moves which parameter, the numbers that each is given at a
 //! step, and the operations behind the gradients.
 
-use super::around::LossScale;
+use super::around::{GREATEST_SCALE, LossScale};
 use super::{Initial, Now, Optimizer, Pace, Slot, Tensor, Update};
 use crate::error::{Error, Result};
 use crate::graph::ops::input::Source;
@@ -172,17 +172,16 @@ impl Rules {
     pub fn set_batches(&mut self, batches: usize) {
         self.memory[2] = batches as f64;
     }
-    /// Changes a dynamic loss scale after gradients that were `finite` or not. False if this update is to be left out.
-    pub fn scaled(&mut self, finite: bool) -> bool {
-        let LossScale::Dynamic { growth, .. } = self.main().around.loss_scale else { return true };
+    /// Changes a dynamic loss scale after gradients that were `finite` or not, and the update that was made of them.
+    pub fn scaled(&mut self, finite: bool) {
+        let LossScale::Dynamic { growth, .. } = self.main().around.loss_scale else { return };
         let [scale, since, ..] = &mut self.memory[..] else { unreachable!("it has both") };
         *since += 1.0;
         if !finite {
             (*scale, *since) = ((*scale * 0.5).max(f64::MIN_POSITIVE), 0.0);
         } else if *since >= growth as f64 {
-            (*scale, *since) = (*scale * 2.0, 0.0);
+            (*scale, *since) = ((*scale * 2.0).min(GREATEST_SCALE), 0.0);
         }
-        finite
     }
 
     /// Writes the operations of an update, from each parameter's gradient. Leaves are named as variables are: `kernel`,

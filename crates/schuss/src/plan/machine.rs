@@ -177,12 +177,14 @@ impl Machine {
                 return Ok(());
             }
             let finite = !dynamic || self.sums.iter().all(|&s| self.variables.read(s).iter().all(|x| x.is_finite()));
-            if !self.rules_mut().scaled(finite) {
+            if !finite {
+                self.rules_mut().scaled(false);
                 return Ok(());
             }
             self.rules_mut().set(t, pace);
             let place = self.plan(Entry::Apply, 0)?;
             self.step(place, &Feed::default(), 0, n, sums);
+            self.rules_mut().scaled(true);
         }
         self.follow(t)
     }

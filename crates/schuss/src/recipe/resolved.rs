@@ -9,10 +9,11 @@ use crate::error::{Error, Result};
 use crate::losses::AnyLoss;
 use crate::metrics::AnyMetric;
 use crate::model::{NamedLayer, Sequential};
-use crate::optimizers::Optimizer;
+use crate::optimizers::{Group, Optimizer, WHOLE};
 use crate::registry::{Argument, Settings, suggest};
 use crate::target::TargetKind;
 use crate::train::{BatchSize, FitOptions, Mode};
+use regex_lite::Regex;
 use toml::{Table, Value};
 
 /// The loss of a recipe that names none.
@@ -68,13 +69,7 @@ impl Recipe {
         known("recipe", self.table.keys(), TOP)?;
         let train = Settings::resolve("train", TRAIN, &self.given("train")?)?;
         let (data, reader) = self.data(tables, &train)?;
-        let (name, given) = self.thing("optimizer", OPTIMIZER)?;
-        if name.contains(':') {
-            let message =
-                format!("optimizer `{name}`: forms of other libraries (name:form) are not available in this version");
-            return Err(Error::value("not-available", message));
-        }
-        let optimizer = tables.optimizers.make(&name, &given)?;
+        let optimizer = self.optimizer(tables)?;
         let (name, given) = self.thing("loss", LOSS)?;
         let loss = tables.losses.make(&name, &given)?;
         let resolved = Resolved {
@@ -92,21 +87,57 @@ impl Recipe {
 
     /// What a table has.
     fn given(&self, key: &str) -> Result<Vec<(String, Argument)>> {
+        pairs(key, &self.table(key)?)
+    }
+    fn table(&self, key: &str) -> Result<Table> {
         let mut value = self.table.get(key).cloned().unwrap_or(Value::Table(Table::new()));
         expand(key, &mut value);
         let Value::Table(table) = value else {
             return Err(Error::value("recipe-type", format!("`{key}` is {value}; it is a table, [{key}]")));
         };
-        pairs(key, &table)
+        Ok(table)
     }
     /// The name of a thing, and its settings.
     fn thing(&self, key: &str, default: &str) -> Result<(String, Vec<(String, Argument)>)> {
-        let mut given = self.given(key)?;
-        match given.iter().position(|(k, _)| k == "name").map(|i| given.remove(i).1) {
-            None => Ok((default.to_owned(), given)),
-            Some(Argument::Text(name)) => Ok((name, given)),
-            Some(other) => Err(Error::value("recipe-type", format!("{key}: `name` is {other}; it is text"))),
+        thing(key, self.given(key)?, default)
+    }
+    fn optimizer(&self, tables: &Tables) -> Result<Optimizer> {
+        let mut given = self.table("optimizer")?;
+        let groups = given.remove("groups");
+        let mut optimizer = optimizer_of(tables, "optimizer", given)?;
+        let wrong = |what: &dyn std::fmt::Display| {
+            let message =
+                format!("optimizer.groups: {what}; it is a list of tables, [[optimizer.groups]], each with a match");
+            Error::value("recipe-type", message)
+        };
+        let groups = match groups {
+            None => Vec::new(),
+            Some(Value::Array(list)) => list,
+            Some(other) => return Err(wrong(&other)),
+        };
+        for (i, group) in groups.into_iter().enumerate() {
+            let place = format!("optimizer.groups.{i}");
+            let Value::Table(mut table) = group else { return Err(wrong(&group)) };
+            let Some(Value::String(expression)) = table.remove("match") else {
+                return Err(wrong(&format!("{place} has no match, a regular expression for names of parameters")));
+            };
+            let pattern = Regex::new(&expression).map_err(|e| {
+                let message = format!("{place}: `match` is {expression:?}, no regular expression: {e}");
+                Error::value("bad-expression", message.replace('\n', " "))
+            })?;
+            // A group without a name has the optimizer's own rule and settings, but for what it says itself.
+            if !table.contains_key("name") {
+                let own = named(optimizer.name, &optimizer.settings);
+                table = own.into_iter().chain(table).collect();
+            }
+            let own = optimizer_of(tables, &place, table)?;
+            if let Some(name) = own.settings.iter().map(|s| s.0).find(|name| WHOLE.contains(name)) {
+                let message = format!("{place}: `{name}` is done for all parameters together; it goes to [optimizer]");
+                return Err(Error::value("not-in-a-group", message));
+            }
+            optimizer.groups.push(Group { pattern, optimizer: own });
         }
+        Ok(optimizer)
     }
     fn data(&self, tables: &Tables, train: &Settings) -> Result<(Settings, Vec<(String, Argument)>)> {
         let mut given = self.given("data")?;
@@ -250,7 +281,16 @@ impl Resolved {
         data.extend(self.reader.iter().map(|(k, v)| (k.clone(), toml_of(v))));
         recipe.insert("data".into(), data.into());
         recipe.insert("model".into(), self.model_table().into());
-        recipe.insert("optimizer".into(), named(self.optimizer.name, &self.optimizer.settings).into());
+        let mut optimizer = named(self.optimizer.name, &self.optimizer.settings);
+        let group = |group: &Group| {
+            let mut table = Table::from_iter([("match".to_owned(), group.pattern.as_str().into())]);
+            table.extend(named(group.optimizer.name, &group.optimizer.settings));
+            Value::Table(table)
+        };
+        if !self.optimizer.groups.is_empty() {
+            optimizer.insert("groups".into(), self.optimizer.groups.iter().map(group).collect::<Vec<_>>().into());
+        }
+        recipe.insert("optimizer".into(), optimizer.into());
         recipe.insert("loss".into(), named(self.loss.kind(), &self.loss.settings()).into());
         recipe.insert("train".into(), table(&self.train).into());
         toml::to_string(&recipe).expect("values, then tables")
@@ -270,6 +310,30 @@ impl Resolved {
             }
         }
     }
+}
+
+/// The name of a thing among its settings, and the others.
+fn thing(key: &str, mut given: Vec<(String, Argument)>, default: &str) -> Result<(String, Vec<(String, Argument)>)> {
+    match given.iter().position(|(k, _)| k == "name").map(|i| given.remove(i).1) {
+        None => Ok((default.to_owned(), given)),
+        Some(Argument::Text(name)) => Ok((name, given)),
+        Some(other) => Err(Error::value("recipe-type", format!("{key}: `name` is {other}; it is text"))),
+    }
+}
+
+/// The optimizer that a table describes: `name`, perhaps a `dialect`, and settings.
+fn optimizer_of(tables: &Tables, place: &str, table: Table) -> Result<Optimizer> {
+    let (mut name, mut given) = thing(place, pairs(place, &table)?, OPTIMIZER)?;
+    if let Some(i) = given.iter().position(|(key, _)| key == "dialect") {
+        match given.remove(i).1 {
+            Argument::Text(dialect) => name = format!("{name}:{dialect}"),
+            other => {
+                return Err(Error::value("recipe-type", format!("{place}: `dialect` is {other}; it is text")));
+            }
+        }
+    }
+    let made = tables.optimizers.make(&name, &given);
+    if place == "optimizer" { made } else { made.map_err(|e| e.at(place)) }
 }
 
 fn table(settings: &Settings) -> Table {

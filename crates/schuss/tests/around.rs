@@ -1,0 +1,120 @@
+//! What is done around every rule: the plan's f32 against `Walk`'s f64, and both against Keras where it has the same
+//! (`testdata/around.json`, made by `xtask/oracle/around.py`).
+
+use schuss::optimizers::{Optimizer, Pace, Walk, registry};
+use schuss::plan::{Machine, Options};
+use schuss::random::Stream;
+use schuss::registry::Argument;
+use schuss_kernels::Isa;
+
+/// Three parameters: a matrix, a vector, and one that is not a multiple of anything.
+const SHAPES: [(&str, &[usize]); 3] = [("dense/kernel", &[40, 33]), ("dense/bias", &[33]), ("scale", &[3, 2, 5])];
+const STEPS: usize = 12;
+
+fn draw(name: &str, step: u64, len: usize) -> Vec<f64> {
+    let stream = Stream::named(7, name).part(step);
+    (0..len as u64).map(|i| f64::from((stream.uniform(i) - 0.5) as f32)).collect()
+}
+
+fn optimizer(name: &str, settings: &[(&str, Argument)]) -> Optimizer {
+    let given: Vec<_> = settings.iter().map(|(n, v)| (n.to_string(), v.clone())).collect();
+    registry().make(name, &given).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn options(threads: usize, without: &[&str]) -> Options {
+    let without = without.iter().map(|s| s.to_string()).collect();
+    Options { threads, isa: Isa::chosen().unwrap(), without, seed: 0 }
+}
+
+fn lengths() -> impl Iterator<Item = (&'static str, &'static [usize], usize)> {
+    SHAPES.iter().map(|(name, shape)| (*name, *shape, shape.iter().product()))
+}
+
+fn machine(optimizer: &Optimizer, options: Options) -> Machine {
+    let narrow = |x: Vec<f64>| x.into_iter().map(|x| x as f32).collect();
+    let array = |(name, shape, len): (&str, &[usize], usize)| (name.into(), shape.to_vec(), narrow(draw(name, 0, len)));
+    Machine::of_tensors(&lengths().map(array).collect::<Vec<_>>(), optimizer, options).unwrap()
+}
+
+/// The parameters after each step, all in a row, and the weights to evaluate with at the end.
+fn run(optimizer: &Optimizer, options: Options, pace: impl Fn(usize) -> Pace) -> (Vec<Vec<f32>>, Vec<f32>) {
+    let mut machine = machine(optimizer, options);
+    let all = |m: &Machine| (0..SHAPES.len()).flat_map(|i| m.variables().read(i).to_vec()).collect::<Vec<f32>>();
+    let step = |t: usize| {
+        for (i, (name, _, len)) in lengths().enumerate() {
+            for (to, from) in machine.gradient_mut(i).unwrap().iter_mut().zip(draw(name, t as u64 + 1, len)) {
+                *to = from as f32;
+            }
+        }
+        assert!(machine.apply(pace(t)).unwrap(), "a number is not finite");
+        all(&machine)
+    };
+    let steps = (0..STEPS).map(step).collect();
+    machine.show_evaluated().unwrap();
+    let shown = all(&machine);
+    machine.show_trained();
+    (steps, shown)
+}
+
+fn walk(optimizer: &Optimizer, pace: impl Fn(usize) -> Pace) -> (Vec<Vec<f64>>, Vec<f64>) {
+    let start = |(name, shape, len): (&str, &[usize], usize)| (name.into(), shape.to_vec(), draw(name, 0, len));
+    let mut walk = Walk::new(optimizer, lengths().map(start).collect()).unwrap();
+    let step = |t: usize| {
+        let gradients: Vec<_> = lengths().map(|(name, _, len)| draw(name, t as u64 + 1, len)).collect();
+        walk.step(&gradients, pace(t)).unwrap();
+        (0..SHAPES.len()).flat_map(|i| walk.theta(i).to_vec()).collect()
+    };
+    let steps: Vec<Vec<f64>> = (0..STEPS).map(step).collect();
+    let last = steps[STEPS - 1].clone();
+    (steps, walk.evaluated().unwrap().map_or(last, |all| all.concat()))
+}
+
+fn variants() -> Vec<(&'static str, Vec<(&'static str, Argument)>)> {
+    use Argument::{Bool, Float, Int, Text};
+    let text = |s: &str| Text(s.into());
+    vec![
+        ("nothing", vec![]),
+        ("decoupled", vec![("weight_decay", Float(0.1))]),
+        ("decoupled but", vec![("weight_decay", Float(0.1)), ("exclude_from_weight_decay", text("bias|scale"))]),
+        ("l2", vec![("weight_decay", Float(0.1)), ("decay", text("l2"))]),
+        ("clipvalue", vec![("clipvalue", Float(0.2))]),
+        ("clipnorm", vec![("clipnorm", Float(1.5))]),
+        ("global_clipnorm", vec![("global_clipnorm", Float(2.0)), ("weight_decay", Float(0.05))]),
+        ("global_clipnorm far off", vec![("global_clipnorm", Float(1e6))]),
+        ("ema", vec![("use_ema", Bool(true)), ("ema_momentum", Float(0.8))]),
+        (
+            "ema, overwriting",
+            vec![("use_ema", Bool(true)), ("ema_momentum", Float(0.7)), ("ema_overwrite_frequency", Int(5))],
+        ),
+        ("static loss scale", vec![("loss_scale", text("static")), ("initial_scale", Float(1.0))]),
+    ]
+}
+
+/// Learning rates that change, and a momentum that does.
+fn pace(t: usize) -> Pace {
+    Pace { factor: 1.0 + 0.25 * (t % 4) as f64, momentum: (t % 3 == 1).then_some(0.7) }
+}
+
+#[test]
+fn the_plan_does_what_the_walk_does_around_every_rule() {
+    for name in registry().names() {
+        for (variant, settings) in variants() {
+            let optimizer = optimizer(name, &settings);
+            let (want, want_shown) = walk(&optimizer, pace);
+            let (got, got_shown) = run(&optimizer, options(1, &[]), pace);
+            let steps = got.iter().zip(&want).chain([(&got_shown, &want_shown)]);
+            for (t, (got, want)) in steps.enumerate() {
+                for (i, (&x, &y)) in got.iter().zip(want).enumerate() {
+                    let near = (f64::from(x) - y).abs() <= 1e-5 * y.abs().max(0.1);
+                    assert!(near, "{name}, {variant}, step {}, element {i}: {x} is not {y}", t + 1);
+                }
+            }
+            for (threads, without) in [(2, vec![]), (3, vec!["serial"]), (2, vec!["serial", "update", "epilogue"])] {
+                let other = run(&optimizer, options(threads, &without), pace);
+                let bits = |steps: &[Vec<f32>]| steps.iter().flatten().map(|x| x.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(&other.0), bits(&got), "{name}, {variant}, {threads} threads without {without:?}");
+                assert_eq!(bits(&[other.1]), bits(&[got_shown.clone()]), "{name}, {variant}: evaluated");
+            }
+        }
+    }
+}
