@@ -6,6 +6,8 @@ use schuss::plan::{Machine, Options};
 use schuss::random::Stream;
 use schuss::registry::Argument;
 use schuss_kernels::Isa;
+use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// Three parameters: a matrix, a vector, and one that is not a multiple of anything.
 const SHAPES: [(&str, &[usize]); 3] = [("dense/kernel", &[40, 33]), ("dense/bias", &[33]), ("scale", &[3, 2, 5])];
@@ -113,7 +115,54 @@ fn the_plan_does_what_the_walk_does_around_every_rule() {
                 let other = run(&optimizer, options(threads, &without), pace);
                 let bits = |steps: &[Vec<f32>]| steps.iter().flatten().map(|x| x.to_bits()).collect::<Vec<_>>();
                 assert_eq!(bits(&other.0), bits(&got), "{name}, {variant}, {threads} threads without {without:?}");
-                assert_eq!(bits(&[other.1]), bits(&[got_shown.clone()]), "{name}, {variant}: evaluated");
+                assert_eq!(bits(&[other.1]), bits(std::slice::from_ref(&got_shown)), "{name}, {variant}: evaluated");
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    rule: String,
+    settings: BTreeMap<String, Argument>,
+    names: Vec<String>,
+    shapes: Vec<Vec<usize>>,
+    start: Vec<Vec<f64>>,
+    gradients: Vec<Vec<Vec<f64>>>,
+    theta: Vec<Vec<Vec<f64>>>,
+    averages: Vec<Vec<Vec<f64>>>,
+}
+
+#[test]
+fn the_walk_does_what_keras_does_around_a_rule() {
+    #[derive(Deserialize)]
+    struct File {
+        cases: Vec<Case>,
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/around.json");
+    let File { cases } = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert_eq!(cases.len(), 20);
+    for case in cases {
+        let given: Vec<_> = case.settings.into_iter().collect();
+        let optimizer = registry().make(&case.rule, &given).unwrap();
+        let start = case.names.iter().zip(&case.shapes).zip(&case.start);
+        let start = start.map(|((name, shape), start)| (name.clone(), shape.clone(), start.clone())).collect();
+        let mut walk = Walk::new(&optimizer, start).unwrap();
+        for (t, gradients) in case.gradients.iter().enumerate() {
+            walk.step(gradients, Pace::default()).unwrap();
+            let near = |what: &str, got: &[f64], want: &[f64]| {
+                for (i, (x, y)) in got.iter().zip(want).enumerate() {
+                    let place = format!("{}, step {}, {what}, element {i}", case.name, t + 1);
+                    assert!((x - y).abs() <= 1e-12 * y.abs(), "{place}: {x} is not {y}");
+                }
+            };
+            for (i, want) in case.theta[t].iter().enumerate() {
+                near(&case.names[i], walk.theta(i), want);
+            }
+            if let Some(averages) = case.averages.get(t) {
+                let shown = walk.evaluated().unwrap().expect("averages are kept");
+                averages.iter().zip(&shown).for_each(|(want, got)| near("average", got, want));
             }
         }
     }

@@ -97,7 +97,7 @@ impl Walk {
             let values = self.run(&g, &BTreeMap::new(), &wanted);
             self.assign(&g, &averages, values);
             let every = self.rules.main().around.ema_overwrite;
-            if every > 0 && self.t % every == 0 {
+            if every > 0 && self.t.is_multiple_of(every) {
                 for name in &self.names {
                     let value = self.variables[&average_name(name)].clone();
                     self.variables.insert(name.clone(), value);
