@@ -49,6 +49,8 @@ pub enum Command {
     Explain(Explain),
     /// Time training steps
     Bench(Bench),
+    /// Show where an optimizer goes on given gradients, without a model
+    Trace(Trace),
 }
 
 /// `schuss train`.
@@ -149,6 +151,41 @@ pub struct Bench {
     #[arg(long, value_name = "S", default_value_t = 4.0)]
     pub seconds: f64,
     /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `schuss trace`.
+#[derive(Args, Debug)]
+pub struct Trace {
+    /// The optimizer, as adam or rmsprop:torch [see `schuss list optimizer`]
+    #[arg(long, value_name = "NAME", default_value = "adam")]
+    pub optimizer: String,
+    /// One of its settings, as beta_1=0.85
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Where it starts: numbers with commas between
+    #[arg(long, value_name = "X,Y,…", allow_hyphen_values = true)]
+    pub start: String,
+    /// A table of gradients with commas between, one row a step
+    #[arg(long, value_name = "FILE.csv", conflicts_with = "surface")]
+    pub gradients: Option<PathBuf>,
+    /// A function whose gradients are taken instead: rosenbrock, beale, quadratic
+    #[arg(long, value_name = "NAME")]
+    pub surface: Option<String>,
+    /// Steps on a surface
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub steps: usize,
+    /// The parameter's sizes, as 2x2 [one row]
+    #[arg(long, value_name = "SIZES")]
+    pub shape: Option<String>,
+    /// What is computed in: f64 or f32
+    #[arg(long, value_name = "P", default_value = "f64")]
+    pub precision: String,
+    /// What the optimizer keeps too, in lines that begin with #
+    #[arg(long)]
+    pub state: bool,
+    /// One JSON object a line: step, theta, state
     #[arg(long)]
     pub json: bool,
 }

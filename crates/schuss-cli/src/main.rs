@@ -13,6 +13,7 @@ mod progress;
 mod shortcuts;
 mod summary;
 mod text;
+mod trace;
 mod train;
 
 use arguments::{Arguments, Command};
@@ -53,5 +54,6 @@ fn run(out: &mut Output) -> Result {
         Some(Command::List(arguments)) => list::list(&arguments, out),
         Some(Command::Explain(arguments)) => list::explain(&arguments, out),
         Some(Command::Bench(arguments)) => bench::bench(&arguments, out),
+        Some(Command::Trace(arguments)) => trace::trace(&arguments, out),
     }
 }
