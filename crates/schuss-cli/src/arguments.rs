@@ -141,6 +141,9 @@ pub struct Bench {
     /// Workloads with commas between, or all
     #[arg(long, value_name = "A,B|all", default_value = "all")]
     pub work: String,
+    /// Optimizers to update with where gradients are given (adam10m): names with commas between, or all [adam]
+    #[arg(long, value_name = "A,B|all")]
+    pub optimizer: Option<String>,
     /// What numbers are computed in
     #[arg(long, value_name = "P", default_value = "f32")]
     pub precision: String,

@@ -5,7 +5,9 @@ use crate::output::{Output, Result, tell};
 use crate::text::{rate, table};
 use schuss::Error;
 use schuss::lab::workloads;
+use schuss::optimizers::Optimizer;
 use schuss::plan::Options;
+use schuss::recipe::Tables;
 use schuss_kernels::Isa;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -46,24 +48,34 @@ pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
         None => std::thread::available_parallelism().map_or(1, |n| n.get()),
     };
     let mut rows = vec![["work", "step", "least", "samples"].map(str::to_owned).to_vec()];
-    for name in names {
+    let rules = rules(arguments.optimizer.as_deref())?;
+    for (name, (rule, optimizer)) in names.iter().flat_map(|name| rules.iter().map(move |rule| (*name, rule))) {
         let options = Options { threads, isa, without: Vec::new(), seed: 0 };
-        let mut bench = table_of.make(name, &[])?.start(options)?;
+        let mut bench = table_of.make(name, &[])?.start(optimizer.as_ref(), options)?;
         let Times { median, least, steps } = time(seconds, || bench.step());
         let samples = bench.batch() as f64 / median;
         let rounded = |ms: f64| (ms * 1e7).round() / 1e4;
         if arguments.json {
-            let line = json!({
+            let mut line = json!({
                 "peer": "schuss", "work": name, "threads": threads, "step_ms": rounded(median),
                 "min_ms": rounded(least), "samples_per_s": samples.round() as u64, "steps": steps,
                 "precision": PRECISION, "isa": isa.name(),
             });
+            if bench.is_update() {
+                line["optimizer"] = json!(rule);
+                line["gb_per_s"] = json!(rounded(bench.bytes() as f64 / median * 1e-12));
+            }
             out.line(line)?;
             out.flush()?;
         } else {
+            let name = if arguments.optimizer.is_some() { format!("{name} {rule}") } else { name.to_owned() };
             tell(format!("{name}: {steps} steps"));
             let ms = |seconds| format!("{} ms", rounded(seconds));
-            rows.push(vec![name.into(), ms(median), ms(least), rate(samples)]);
+            let speed = match bench.is_update() {
+                true => format!("{:.1} GB/s", bench.bytes() as f64 / median * 1e-9),
+                false => rate(samples),
+            };
+            rows.push(vec![name, ms(median), ms(least), speed]);
         }
     }
     if !arguments.json {
@@ -71,6 +83,17 @@ pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
         out.line(format!("{PRECISION}, {}, threads: {threads}; the step is the median", isa.name()))?;
     }
     Ok(())
+}
+
+/// The optimizers to time, by name: the workload's own, one, or all.
+fn rules(asked: Option<&str>) -> Result<Vec<(String, Option<Optimizer>)>> {
+    let table = Tables::default().optimizers;
+    let named = |name: &str| Ok((name.to_owned(), Some(table.make(name, &[])?)));
+    match asked {
+        None => Ok(vec![("adam".into(), None)]),
+        Some("all") => table.names().into_iter().map(named).collect(),
+        Some(some) => some.split(',').map(|name| named(name.trim())).collect(),
+    }
 }
 
 fn time(seconds: Duration, mut step: impl FnMut()) -> Times {

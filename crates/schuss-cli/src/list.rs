@@ -48,7 +48,7 @@ pub fn explain(arguments: &Explain, out: &mut Output) -> Result {
 }
 
 fn page(listed: &Listed) -> Vec<String> {
-    let Listed { table: kind, name, aliases, page, settings } = listed;
+    let Listed { table: kind, name, aliases, page, settings, common } = listed;
     let mut lines = vec![format!("{name} ({kind})")];
     lines.extend(wrap(page.summary, WIDTH - 2).into_iter().map(|line| format!("  {line}")));
     if !page.equation.is_empty() {
@@ -58,6 +58,11 @@ fn page(listed: &Listed) -> Vec<String> {
     if !settings.is_empty() {
         lines.push("\n  settings".into());
         lines.extend(table(&settings.iter().map(setting).collect::<Vec<_>>(), false));
+    }
+    let common: Vec<_> = common.iter().filter(|c| !settings.iter().any(|s| s.name == c.name)).map(setting).collect();
+    if !common.is_empty() {
+        lines.push(format!("\n  every {kind} takes"));
+        lines.extend(table(&common, false));
     }
     for (title, text) in
         [("also called", aliases.join(", ").as_str()), ("source", page.source), ("differs", page.differs)]

@@ -77,6 +77,11 @@ pub enum Work {
     },
     /// Nothing: the finish's tape makes the numbers.
     Map,
+    /// Nothing: the finish is an update alone, whose derivatives stand here.
+    Sweep {
+        /** Derivatives. */
+        g: View,
+    },
     /// One row, the call's: sums over `rows` rows of numbers that a finish of its own makes.
     SumRows {
         /** Makes the numbers. */
@@ -283,7 +288,7 @@ fn scratch_len(isa: Isa, call: &Call, finishes: &[Finish]) -> usize {
         Work::Map | Work::Fold { .. } => BLOCK,
         Work::SumRows { source, .. } => 2 * BLOCK + blocks(Some(*source)),
         Work::RowMap { .. } | Work::CrossEntropy(_) => call.cols.end.next_multiple_of(16),
-        Work::OneHot { .. } | Work::InTopK { .. } | Work::Spread { .. } => 0,
+        Work::Sweep { .. } | Work::OneHot { .. } | Work::InTopK { .. } | Work::Spread { .. } => 0,
     };
     own + 16 + blocks(call.finish)
 }
@@ -363,6 +368,15 @@ impl Run<'_> {
                     for_blocks(rows, cols, |row, col, rows, cols| {
                         self.finish(finish, Tile { row, col, rows, cols, ptr: own, stride: cols }, more);
                     });
+                }
+                Work::Sweep { g } => {
+                    let finish = &self.finishes[call.finish.expect("a sweep has a finish")];
+                    let stride = finish.update.as_ref().expect("a sweep updates").theta.row_stride;
+                    let whole = stride == cols.len() && g.row_stride == stride;
+                    let (height, width) = if whole { (1, rows.len() * stride) } else { (rows.len(), cols.len()) };
+                    let ptr = self.at(*g, rows.start, cols.start);
+                    let (row, col) = (rows.start, cols.start);
+                    self.finish(finish, Tile { row, col, rows: height, cols: width, ptr, stride: g.row_stride }, ptr);
                 }
                 Work::SumRows { source, rows: height } => {
                     let source = &self.finishes[*source];

@@ -106,6 +106,12 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
             touch(*x, rows, cols, false);
             touch(*y, rows, cols, true);
         }
+        Work::Sweep { g } => {
+            let finish = &finishes[call.finish.expect("a sweep has a finish")];
+            let alone = finish.tape.is_empty() && finish.stores.is_empty() && finish.update.is_some();
+            assert!(alone && g.col_stride == 1, "a sweep is an update alone");
+            touch(*g, rows, cols, false);
+        }
         Work::OneHot { labels, y } => {
             assert!(y.col_stride == 1 && cols.start == 0, "rows are taken whole");
             touch(*labels, rows, one, false);

@@ -5,8 +5,8 @@ use crate::data::{Dataset, Pipeline};
 use crate::error::Result;
 use crate::layers::Dense;
 use crate::losses::{AnyLoss, SparseCategoricalCrossentropy};
-use crate::model::Sequential;
-use crate::optimizers::{self, Pace};
+use crate::model::{Role, Sequential, Variable};
+use crate::optimizers::{self, Optimizer, Pace};
 use crate::plan::{Batch, Machine, Options, Spec, Sums};
 use crate::random::Stream;
 use crate::registry::{Argument, Entry, Page, Registry};
@@ -16,24 +16,36 @@ use std::sync::Arc;
 /// Classes of every workload.
 const CLASSES: usize = 10;
 
-/// A model, with the batch and the optimizer that it is timed with.
-#[derive(Clone, Debug)]
-pub struct Workload {
-    /// Numbers of a sample.
-    pub inputs: usize,
-    /// Units of each hidden layer.
-    pub hidden: &'static [usize],
-    /// Samples in a step.
-    pub batch: usize,
-    /// The optimizer's name.
-    pub optimizer: &'static str,
-    /// Its rate.
-    pub learning_rate: f64,
+/// What is timed.
+#[derive(Clone, Copy, Debug)]
+pub enum Workload {
+    /// Whole training steps of a model.
+    Training {
+        /// Numbers of a sample.
+        inputs: usize,
+        /// Units of each hidden layer.
+        hidden: &'static [usize],
+        /// Samples in a step.
+        batch: usize,
+        /// The optimizer's name.
+        optimizer: &'static str,
+        /// Its rate.
+        learning_rate: f64,
+        /// What gradients are scaled to, all together; 0 for nothing.
+        global_clipnorm: f64,
+    },
+    /// Updates of arrays whose gradients are given.
+    Update {
+        /// Arrays.
+        tensors: usize,
+        /// Their sizes.
+        shape: [usize; 2],
+    },
 }
 
 /// Every workload. Adding one: its entry, and its name here.
 pub fn workloads() -> Registry<Workload> {
-    Registry::new("workload", [TINY, LOGREG, MLP, WIDEMLP])
+    Registry::new("workload", [TINY, LOGREG, MLP, MLP_CLIPPED, WIDEMLP, ADAM10M])
 }
 
 const fn page(summary: &'static str) -> Page {
@@ -44,83 +56,162 @@ const TINY: Entry<Workload> = Entry {
     name: "tiny",
     page: page("64-32-10, batch 16, plain descent: all overhead"),
     settings: &[],
-    make: |_| Ok(Workload { inputs: 64, hidden: &[32], batch: 16, optimizer: "sgd", learning_rate: 0.1 }),
+    make: |_| Ok(training(64, &[32], 16, "sgd", 0.1, 0.0)),
 };
 
 const LOGREG: Entry<Workload> = Entry {
     name: "logreg",
     page: page("784-10, batch 32, plain descent"),
     settings: &[],
-    make: |_| Ok(Workload { inputs: 784, hidden: &[], batch: 32, optimizer: "sgd", learning_rate: 0.1 }),
+    make: |_| Ok(training(784, &[], 32, "sgd", 0.1, 0.0)),
 };
 
 const MLP: Entry<Workload> = Entry {
     name: "mlp",
     page: page("784-512-512-10, batch 128, Adam"),
     settings: &[],
-    make: |_| Ok(Workload { inputs: 784, hidden: &[512, 512], batch: 128, optimizer: "adam", learning_rate: 0.001 }),
+    make: |_| Ok(training(784, &[512, 512], 128, "adam", 0.001, 0.0)),
+};
+
+const MLP_CLIPPED: Entry<Workload> = Entry {
+    name: "mlp_clipped",
+    page: page("mlp with global_clipnorm = 1: gradients reach memory, and are scaled before they are used"),
+    settings: &[],
+    make: |_| Ok(training(784, &[512, 512], 128, "adam", 0.001, 1.0)),
 };
 
 const WIDEMLP: Entry<Workload> = Entry {
     name: "widemlp",
     page: page("784-2048-2048-10, batch 256, Adam: products and the update"),
     settings: &[],
-    make: |_| Ok(Workload { inputs: 784, hidden: &[2048, 2048], batch: 256, optimizer: "adam", learning_rate: 0.001 }),
+    make: |_| Ok(training(784, &[2048, 2048], 256, "adam", 0.001, 0.0)),
 };
+
+const ADAM10M: Entry<Workload> = Entry {
+    name: "adam10m",
+    page: page("the update of 10 arrays of a million numbers by Adam, or another rule, from given gradients; no model"),
+    settings: &[],
+    make: |_| Ok(Workload::Update { tensors: 10, shape: [1000, 1000] }),
+};
+
+const fn training(
+    inputs: usize,
+    hidden: &'static [usize],
+    batch: usize,
+    optimizer: &'static str,
+    learning_rate: f64,
+    global_clipnorm: f64,
+) -> Workload {
+    Workload::Training { inputs, hidden, batch, optimizer, learning_rate, global_clipnorm }
+}
 
 /// A workload that is ready to be timed: its batch lies in place as f32.
 pub struct Bench {
     machine: Machine,
-    workload: Workload,
+    /// Samples in a step; none where gradients are given.
+    batch: Option<usize>,
+    /// Bytes that an update reads and writes at least: θ, g and what the rule keeps.
+    bytes: usize,
     sums: Sums,
 }
 
 impl Workload {
-    /// Builds the model, draws a batch (inputs uniform in [0, 1), any class as target) and makes a first step with it.
-    pub fn start(self, options: Options) -> Result<Bench> {
-        let mut model = Sequential::new(&[self.inputs]);
-        for &units in self.hidden {
+    /// Builds what is timed and makes a first step. Where gradients are given, another optimizer may stand in Adam's
+    /// place.
+    pub fn start(self, optimizer: Option<&Optimizer>, options: Options) -> Result<Bench> {
+        match self {
+            Workload::Training { inputs, hidden, batch, optimizer, learning_rate, global_clipnorm } => {
+                let settings = [("learning_rate", learning_rate), ("global_clipnorm", global_clipnorm)];
+                let settings = settings.map(|(name, x)| (name.to_owned(), Argument::Float(x)));
+                let optimizer = optimizers::registry().make(optimizer, &settings)?;
+                Bench::training(inputs, hidden, batch, &optimizer, options)
+            }
+            Workload::Update { tensors, shape } => {
+                let usual = optimizers::registry().make("adam", &[])?;
+                Bench::update(tensors, &shape, optimizer.unwrap_or(&usual), options)
+            }
+        }
+    }
+}
+
+impl Bench {
+    /// A model and a batch: inputs uniform in [0, 1), any class as target.
+    fn training(inputs: usize, hidden: &[usize], n: usize, optimizer: &Optimizer, options: Options) -> Result<Self> {
+        let mut model = Sequential::new(&[inputs]);
+        for &units in hidden {
             model = model.add(Dense::new(units).activation("relu"));
         }
         let model = model.add(Dense::new(CLASSES).activation("softmax"));
         let loss: AnyLoss = Arc::new(SparseCategoricalCrossentropy { from_logits: false });
-        let rate = ("learning_rate".to_owned(), Argument::Float(self.learning_rate));
-        let optimizer = optimizers::registry().make(self.optimizer, &[rate])?;
         let (x, y) = (Stream::named(options.seed, "x"), Stream::named(options.seed, "y"));
-        let features: Vec<f32> = (0..self.batch * self.inputs).map(|i| x.uniform(i as u64) as f32).collect();
-        let labels: Vec<u32> = (0..self.batch).map(|i| y.below(i as u64, CLASSES) as u32).collect();
-        let data = Dataset::classes(features, &[self.inputs], labels, CLASSES)?;
+        let features: Vec<f32> = (0..n * inputs).map(|i| x.uniform(i as u64) as f32).collect();
+        let labels: Vec<u32> = (0..n).map(|i| y.below(i as u64, CLASSES) as u32).collect();
+        let data = Dataset::classes(features, &[inputs], labels, CLASSES)?;
         let spec = Spec {
             model: &model,
             loss: &loss,
             metrics: &[],
-            optimizer: Some(&optimizer),
+            optimizer: Some(optimizer),
             target: TargetKind::Class(CLASSES),
             weighted: false,
             frozen: &|_| false,
         };
         let mut machine = Machine::new(&spec, options)?;
         let mut sums = Sums::new(0);
-        let indices: Vec<u32> = (0..self.batch as u32).collect();
+        let indices: Vec<u32> = (0..n as u32).collect();
         let batch = Batch { data: &data, pipeline: &Pipeline::Scale { factor: 1.0 }, indices: &indices };
         machine.update(&batch, Pace::default(), &mut sums)?;
-        Ok(Bench { machine, workload: self, sums })
+        let bytes = bytes(&machine);
+        Ok(Bench { machine, batch: Some(n), bytes, sums })
     }
-}
-
-impl Bench {
-    /// One whole training step: forward, loss, backward, update.
+    /// Arrays and their gradients.
+    fn update(tensors: usize, shape: &[usize], optimizer: &Optimizer, options: Options) -> Result<Self> {
+        let (size, stream) = (shape.iter().product::<usize>() as u64, Stream::named(options.seed, "gradient"));
+        let array = |i: usize| (format!("array_{i}"), shape.to_vec(), vec![1.0; size as usize]);
+        let mut machine = Machine::of_tensors(&(0..tensors).map(array).collect::<Vec<_>>(), optimizer, options)?;
+        for i in 0..tensors {
+            let stream = stream.part(i as u64);
+            for (j, g) in machine.gradient_mut(i)?.iter_mut().enumerate() {
+                *g = stream.uniform(j as u64) as f32 - 0.5;
+            }
+        }
+        machine.apply(Pace::default())?;
+        let bytes = bytes(&machine);
+        Ok(Bench { machine, batch: None, bytes, sums: Sums::new(0) })
+    }
+    /// One whole training step: forward, loss, backward, update; or the update alone.
     pub fn step(&mut self) {
-        self.machine.update_again(self.workload.batch, Pace::default(), &mut self.sums).expect("plans are made");
+        match self.batch {
+            Some(n) => self.machine.update_again(n, Pace::default(), &mut self.sums).expect("plans are made"),
+            None => self.sums.finite &= self.machine.apply(Pace::default()).expect("plans are made"),
+        }
     }
     /// The mean loss over all steps so far.
     pub fn loss(&self) -> f64 {
         self.sums.loss / self.sums.samples as f64
     }
-    /// Samples in a step.
+    /// Samples in a step; 1 where there are none.
     pub fn batch(&self) -> usize {
-        self.workload.batch
+        self.batch.unwrap_or(1)
     }
+    /// Is it an update alone?
+    pub fn is_update(&self) -> bool {
+        self.batch.is_none()
+    }
+    /// Bytes that an update reads and writes at least.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// θ and states are read and written, gradients read.
+fn bytes(machine: &Machine) -> usize {
+    let list = machine.variables().list();
+    let count = |v: &Variable| {
+        let numbers: usize = v.shape.iter().product();
+        numbers * if v.role == Role::Parameter { 3 } else { 2 }
+    };
+    4 * list.iter().map(count).sum::<usize>()
 }
 
 #[cfg(test)]
@@ -130,9 +221,9 @@ mod tests {
 
     #[test]
     fn a_step_learns_the_batch_by_heart() {
-        for name in ["tiny", "logreg", "mlp"] {
+        for name in ["tiny", "logreg", "mlp", "mlp_clipped"] {
             let options = Options { threads: 1, isa: Isa::detect(), without: Vec::new(), seed: 0 };
-            let mut bench = workloads().make(name, &[]).unwrap().start(options).unwrap();
+            let mut bench = workloads().make(name, &[]).unwrap().start(None, options).unwrap();
             let first = bench.loss();
             for _ in 0..100 {
                 bench.step();

@@ -111,7 +111,11 @@ mod tests {
                         (s.value)(&moved)
                     };
                     let want = (f(h) - f(-h)) / (2.0 * h);
-                    assert!((slope - want).abs() <= 1e-5 * want.abs().max(1.0), "{} {at:?}: {slope}, {want}", entry.name);
+                    assert!(
+                        (slope - want).abs() <= 1e-5 * want.abs().max(1.0),
+                        "{} {at:?}: {slope}, {want}",
+                        entry.name
+                    );
                 }
             }
         }

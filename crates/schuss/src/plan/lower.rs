@@ -185,7 +185,10 @@ impl Lowering<'_> {
         let call = |work, finish| Call { work, rows: 0..rows, cols: 0..cols, finish, name: name.clone() };
         let made = || step.base.expect("kernels but a map make a value");
         let work = match &step.kernel {
-            Kernel::Map => Work::Map,
+            Kernel::Map => match self.swept(step) {
+                Some(gradient) => Work::Sweep { g: self.dense(gradient, cols) },
+                None => Work::Map,
+            },
             Kernel::Product { a, b, transpose_a, transpose_b } => {
                 let matrix = |v: Value, transposed: bool| {
                     let view = self.dense(v, list.matrix(v).1);
@@ -242,9 +245,16 @@ impl Lowering<'_> {
         vec![call(work, finish)]
     }
 
+    /// The stored gradient of an update that does nothing else.
+    fn swept(&self, step: &Step) -> Option<Value> {
+        let write = step.write.filter(|w| w.kind == Writes::Update && step.makes().is_empty())?;
+        let stored = !self.list.inline[write.gradient.index()] && !self.list.constant(write.gradient);
+        stored.then_some(write.gradient)
+    }
+
     /// What is done with a step's numbers: its place among the finishes.
     fn finish(&mut self, step: &Step) -> usize {
-        let own = step.makes();
+        let (own, swept) = (step.makes(), self.swept(step).is_some());
         let frame = self.list.frame(step);
         let within = self.list.sizes(step.last().expect("a step computes something"));
         let sample = self.sample(step.last().expect("a step computes something"));
@@ -260,20 +270,26 @@ impl Lowering<'_> {
             f.finish.stores.push((what, self.dense(v, frame.1)));
         }
         if let Some(write) = step.write {
-            let argument = f.argument(write.gradient);
-            let result = f.result(argument);
+            let argument = if swept { Argument::Block } else { f.argument(write.gradient) };
             let view = |place: usize| View { space: space(place), offset: 0, row_stride: frame.1, col_stride: 1 };
             match write.kind {
                 Writes::Update => {
-                    f.last(result);
+                    if !swept {
+                        let result = f.result(argument);
+                        f.last(result);
+                    }
                     let states = (self.store.states)(write.place).into_iter().map(view).collect();
                     let (sweep, from) = (self.store.sweep)(write.place);
                     let offset = self.arena.numbers() + from;
                     let at = View { space: 0, offset, row_stride: 0, col_stride: 1 };
                     f.finish.update = Some(Update { sweep, at, theta: view(write.place), states });
                 }
-                Writes::Assign => f.finish.stores.push((result, view(write.place))),
+                Writes::Assign => {
+                    let result = f.result(argument);
+                    f.finish.stores.push((result, view(write.place)));
+                }
                 Writes::Accumulate => {
+                    let result = f.result(argument);
                     let sum = view((self.store.sum)(write.place));
                     let before = f.operand(sum);
                     let after = f.push(Element::Binary(Binary::Add), [before, result, result]);

@@ -9,7 +9,7 @@ use crate::losses::AnyLoss;
 use crate::metrics::AnyMetric;
 use crate::optimizers::Optimizer;
 use crate::registry::{Entry, Page, Registry, Setting, suggest};
-use crate::{activations, data, graph, initializers, layers, losses, metrics, optimizers, regularizers};
+use crate::{activations, data, graph, initializers, lab, layers, losses, metrics, optimizers, regularizers};
 
 /// All tables of named things that recipes and model files may name. They are values: add your own entries.
 #[derive(Clone)]
@@ -57,6 +57,8 @@ pub struct Listed {
     pub page: Page,
     /// Its settings.
     pub settings: &'static [Setting],
+    /// Settings that every entry of the table takes too.
+    pub common: &'static [Setting],
 }
 
 impl Tables {
@@ -74,12 +76,14 @@ impl Tables {
         add(&mut all, &self.losses);
         add(&mut all, &self.metrics);
         add(&mut all, &self.optimizers);
+        add(&mut all, &lab::surfaces());
         all.extend(settings::PAGES.iter().map(|&(name, page, settings)| Listed {
             table: "recipe table",
             name,
             aliases: Vec::new(),
             page,
             settings,
+            common: &[],
         }));
         all.extend(graph::ops::TABLE.iter().map(|line| Listed {
             table: "operation",
@@ -87,6 +91,7 @@ impl Tables {
             aliases: Vec::new(),
             page: Page { summary: line.summary, equation: "", source: "", differs: "" },
             settings: &[],
+            common: &[],
         }));
         all
     }
@@ -119,6 +124,7 @@ fn add<T>(all: &mut Vec<Listed>, table: &Registry<T>) {
         aliases: table.aliases().iter().filter(|(_, full)| *full == e.name).map(|(alias, _)| *alias).collect(),
         page: e.page,
         settings: e.settings,
+        common: table.common(),
     };
     all.extend(table.entries().iter().map(listed));
 }
