@@ -5,7 +5,7 @@
 //! or all by name.
 
 use crate::error::{Error, Result};
-use crate::registry::{Argument, Registry, Settings};
+use crate::registry::{Argument, Entry, Registry, Settings};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -53,7 +53,7 @@ impl<T> fmt::Debug for Choice<T> {
 }
 
 /// `name`, `name(value)` of a single setting, `name(setting=value, …)` of several.
-fn in_words(kind: &str, settings: &Settings) -> String {
+pub fn in_words(kind: &str, settings: &Settings) -> String {
     let all: Vec<_> = settings.iter().collect();
     match all.as_slice() {
         [] => kind.to_owned(),
@@ -67,6 +67,14 @@ fn in_words(kind: &str, settings: &Settings) -> String {
 
 /// The thing and its complete words.
 fn made<T>(table: &Registry<T>, words: &str) -> Result<(String, T)> {
+    let (entry, given) = read(table, words)?;
+    let settings = table.resolve(entry, &given)?;
+    let thing = (entry.make)(&settings).map_err(|e| e.at(format!("{} {}", table.kind(), entry.name)))?;
+    Ok((in_words(entry.name, &settings), thing))
+}
+
+/// The entry that words name, and the settings that they give it.
+pub fn read<'a, T>(table: &'a Registry<T>, words: &str) -> Result<(&'a Entry<T>, Vec<(String, Argument)>)> {
     let (name, inside) = match words.trim().split_once('(') {
         Some((name, rest)) => (name.trim_end(), rest.strip_suffix(')')),
         None => (words.trim(), Some("")),
@@ -77,19 +85,14 @@ fn made<T>(table: &Registry<T>, words: &str) -> Result<(String, T)> {
         Error::value("words-not-understood", format!("{} `{words}`: {why}; {form}", table.kind()))
     };
     let inside = inside.ok_or_else(|| wrong("the last character is not `)`"))?;
-    let given: Vec<(String, Argument)> =
-        match (parsed::<Vec<Argument>>('[', inside, ']'), parsed::<BTreeMap<_, _>>('{', inside, '}')) {
-            (Some(values), _) if values.len() > entry.settings.len() => {
-                return Err(wrong(&format!("more values than its {} settings", entry.settings.len())));
-            }
-            (Some(values), _) => entry.settings.iter().map(|s| s.name.to_owned()).zip(values).collect(),
-            (None, Some(pairs)) => pairs.into_iter().collect(),
-            (None, None) => return Err(wrong("the settings are not TOML")),
-        };
-    let what = format!("{} {}", table.kind(), entry.name);
-    let settings = Settings::resolve(&what, entry.settings, &given)?;
-    let thing = (entry.make)(&settings).map_err(|e| e.at(what))?;
-    Ok((in_words(entry.name, &settings), thing))
+    match (parsed::<Vec<Argument>>('[', inside, ']'), parsed::<BTreeMap<_, _>>('{', inside, '}')) {
+        (Some(values), _) if values.len() > entry.settings.len() => {
+            Err(wrong(&format!("more values than its {} settings", entry.settings.len())))
+        }
+        (Some(values), _) => Ok((entry, entry.settings.iter().map(|s| s.name.to_owned()).zip(values).collect())),
+        (None, Some(pairs)) => Ok((entry, pairs.into_iter().collect())),
+        (None, None) => Err(wrong("the settings are not TOML")),
+    }
 }
 
 /// The TOML value `inside` the brackets, if it is one of that type.
@@ -101,7 +104,7 @@ fn parsed<T: DeserializeOwned>(open: char, inside: &str, close: char) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::{Allowed, Default, Entry, Page, Setting};
+    use crate::registry::{Allowed, Default, Page, Setting};
 
     const SETTINGS: &[Setting] = &[
         Setting { name: "a", default: Default::Float(1.0), allowed: Allowed::Number, doc: "" },

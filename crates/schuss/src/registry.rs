@@ -1,6 +1,7 @@
 //! What every table of named things offers: list, find, explain, and an error that suggests the name that was meant.
 
 use crate::error::{Error, Result};
+use crate::length::{Length, WRITTEN};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -87,6 +88,8 @@ pub enum Allowed {
     NotNegative,
     /// A number in [0, 1).
     Fraction,
+    /// A finite number of at least this.
+    AtLeast(f64),
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// Any words (a name that another table checks).
@@ -97,6 +100,14 @@ pub enum Allowed {
     Texts,
     /// A whole number of at least 1, or one of these words.
     CountOr(&'static [&'static str]),
+    /// Numbers, all finite.
+    Numbers,
+    /// A [`Length`].
+    Length,
+    /// A [`Length`] above 0, or one of these words.
+    LengthOr(&'static [&'static str]),
+    /// [`Length`]s.
+    Lengths,
 }
 
 impl fmt::Display for Allowed {
@@ -109,12 +120,18 @@ impl fmt::Display for Allowed {
             Allowed::Positive => f.write_str("a finite number above 0"),
             Allowed::NotNegative => f.write_str("a finite number of at least 0"),
             Allowed::Fraction => f.write_str("a number from 0 to below 1"),
+            Allowed::AtLeast(least) => write!(f, "a finite number of at least {least}"),
             Allowed::OneOf(words) => write!(f, "one of {}", words.join(", ")),
             Allowed::Text => f.write_str("a name"),
             Allowed::Ints(lo, i64::MAX) => write!(f, "a list of whole numbers of at least {lo}"),
             Allowed::Ints(lo, hi) => write!(f, "a list of whole numbers from {lo} to {hi}"),
             Allowed::Texts => f.write_str("a list of names"),
             Allowed::CountOr(words) => write!(f, "a whole number of at least 1, or {}", words.join(", or ")),
+            Allowed::Numbers => f.write_str("a list of finite numbers"),
+            Allowed::Length => write!(f, "a length of at least 0, as {WRITTEN}"),
+            Allowed::LengthOr([]) => write!(f, "a length above 0, as {WRITTEN}"),
+            Allowed::LengthOr(words) => write!(f, "a length above 0, as {WRITTEN}; or {}", words.join(", or ")),
+            Allowed::Lengths => write!(f, "a list of lengths, each as {WRITTEN}"),
         }
     }
 }
@@ -123,8 +140,13 @@ impl Allowed {
     /// The value in the setting's own type (a whole number where a number is asked for becomes one), or nothing.
     fn accept(self, value: Argument) -> Option<Argument> {
         let value = match (self, value) {
-            (Allowed::Number | Allowed::Positive | Allowed::NotNegative | Allowed::Fraction, Argument::Int(i)) => {
-                Argument::Float(i as f64)
+            (
+                Allowed::Number | Allowed::Positive | Allowed::NotNegative | Allowed::Fraction | Allowed::AtLeast(_),
+                Argument::Int(i),
+            ) => Argument::Float(i as f64),
+            (Allowed::Numbers, Argument::List(list)) => {
+                let float = |a| if let Argument::Int(i) = a { Argument::Float(i as f64) } else { a };
+                Argument::List(list.into_iter().map(float).collect())
             }
             (_, value) => value,
         };
@@ -134,9 +156,15 @@ impl Allowed {
             (Allowed::Number, Argument::Float(x)) => x.is_finite(),
             (Allowed::Positive, Argument::Float(x)) => x.is_finite() && *x > 0.0,
             (Allowed::NotNegative, Argument::Float(x)) => x.is_finite() && *x >= 0.0,
+            (Allowed::AtLeast(least), Argument::Float(x)) => x.is_finite() && *x >= least,
             (Allowed::Fraction, Argument::Float(x)) => (0.0..1.0).contains(x),
             (Allowed::OneOf(words) | Allowed::CountOr(words), Argument::Text(s)) => words.contains(&s.as_str()),
             (Allowed::CountOr(_), Argument::Int(i)) => *i >= 1,
+            (Allowed::Numbers, Argument::List(l)) => l.iter().all(|a| matches!(a, Argument::Float(x) if x.is_finite())),
+            (Allowed::LengthOr(words), Argument::Text(s)) if words.contains(&s.as_str()) => true,
+            (Allowed::LengthOr(_), a) => length(a).is_some_and(|l| l.amount() > 0.0),
+            (Allowed::Length, a) => length(a).is_some(),
+            (Allowed::Lengths, Argument::List(l)) => l.iter().all(|a| length(a).is_some()),
             (Allowed::Texts, Argument::List(l)) => l.iter().all(|a| matches!(a, Argument::Text(_))),
             (Allowed::Ints(lo, hi), Argument::List(l)) => {
                 l.iter().all(|a| matches!(a, Argument::Int(i) if (lo..=hi).contains(i)))
@@ -144,6 +172,15 @@ impl Allowed {
             _ => false,
         };
         fits.then_some(value)
+    }
+}
+
+/// The length that a value says, if it says one; a number alone counts steps.
+fn length(value: &Argument) -> Option<Length> {
+    match value {
+        Argument::Int(_) | Argument::Float(_) => value.to_string().parse().ok(),
+        Argument::Text(text) => text.parse().ok(),
+        _ => None,
     }
 }
 
@@ -237,6 +274,30 @@ impl Settings {
                 .map(|a| match a {
                     Argument::Int(i) => usize::try_from(*i).expect("the setting's range is not negative"),
                     other => panic!("setting `{name}` holds {other:?}, not a whole number"),
+                })
+                .collect(),
+            other => panic!("setting `{name}` is {other:?}, not a list"),
+        }
+    }
+    /// A length, or nothing where a word stands in its place; panics like [`Settings::f64`].
+    pub fn length(&self, name: &str) -> Option<Length> {
+        length(self.get(name).unwrap_or_else(|| panic!("there is no setting `{name}`")))
+    }
+    /// Lengths; panics like [`Settings::f64`].
+    pub fn lengths(&self, name: &str) -> Vec<Length> {
+        match self.get(name) {
+            Some(Argument::List(l)) => l.iter().map(|a| length(a).expect("each is a length")).collect(),
+            other => panic!("setting `{name}` is {other:?}, not a list"),
+        }
+    }
+    /// Numbers; panics like [`Settings::f64`].
+    pub fn numbers(&self, name: &str) -> Vec<f64> {
+        match self.get(name) {
+            Some(Argument::List(l)) => l
+                .iter()
+                .map(|a| match a {
+                    Argument::Float(x) => *x,
+                    other => panic!("setting `{name}` holds {other:?}, not a number"),
                 })
                 .collect(),
             other => panic!("setting `{name}` is {other:?}, not a list"),
@@ -343,10 +404,14 @@ impl<T> Registry<T> {
     /// Makes the thing of that name with what is given, defaults for the rest.
     pub fn make(&self, name: &str, given: &[(String, Argument)]) -> Result<T> {
         let entry = self.find(name)?;
-        let what = format!("{} {}", self.kind, entry.name);
+        let settings = self.resolve(entry, given)?;
+        (entry.make)(&settings).map_err(|e| e.at(format!("{} {}", self.kind, entry.name)))
+    }
+    /// All settings of an entry, its own and those that every entry takes: what is given, defaults for the rest.
+    pub fn resolve(&self, entry: &Entry<T>, given: &[(String, Argument)]) -> Result<Settings> {
         let common = self.common.iter().filter(|c| !entry.settings.iter().any(|s| s.name == c.name));
         let list: Vec<&Setting> = entry.settings.iter().chain(common).collect();
-        (entry.make)(&Settings::resolve_all(&what, &list, given)?).map_err(|e| e.at(what))
+        Settings::resolve_all(&format!("{} {}", self.kind, entry.name), &list, given)
     }
 }
 

@@ -37,6 +37,7 @@ mod nag;
 mod rmsprop;
 mod sgd;
 
+pub use crate::schedules::Pace;
 pub use around::{Around, Clip, Decay, LossScale, WHOLE};
 pub use rules::{Rules, Updates, average_name};
 pub use walk::Walk;
@@ -216,21 +217,6 @@ impl Group {
     /// Is the parameter of this name in the group?
     pub fn matches(&self, name: &str) -> bool {
         self.pattern.is_match(name)
-    }
-}
-
-/// How fast and how heavy an update is, as a schedule has it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pace {
-    /// Times the optimizer's own rate.
-    pub factor: f64,
-    /// In the place of the momentum, or of β₁.
-    pub momentum: Option<f64>,
-}
-
-impl std::default::Default for Pace {
-    fn default() -> Self {
-        Pace { factor: 1.0, momentum: None }
     }
 }
 

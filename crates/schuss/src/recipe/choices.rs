@@ -1,9 +1,12 @@
-//! What a library user may write for a loss, a metric, an optimizer: the thing itself, or words.
+//! What a library user may write for a loss, a metric, an optimizer, a schedule: the thing itself, or words.
 
 use crate::choice::Choice;
+use crate::error::{Error, Result};
 use crate::losses::{self, AnyLoss, Loss};
 use crate::metrics::{self, AnyMetric, Metric};
 use crate::optimizers::{self, Optimizer};
+use crate::schedules::{self, Sequence};
+use std::str::FromStr;
 use std::sync::Arc;
 
 impl From<&str> for Choice<AnyLoss> {
@@ -39,5 +42,12 @@ impl From<&str> for Choice<Optimizer> {
 impl From<Optimizer> for Choice<Optimizer> {
     fn from(optimizer: Optimizer) -> Self {
         Choice::new(optimizer.name, &optimizer.settings.clone(), optimizer)
+    }
+}
+
+impl FromStr for Sequence {
+    type Err = Error;
+    fn from_str(words: &str) -> Result<Self> {
+        Sequence::from_words(&schedules::registry(), words)
     }
 }

@@ -74,6 +74,10 @@ fn probe(
         Allowed::Number | Allowed::Positive | Allowed::NotNegative | Allowed::Fraction => {
             Argument::Float(0.375 + 0.0625 * i as f64)
         }
+        Allowed::AtLeast(least) => Argument::Float(least + 0.375 + 0.0625 * i as f64),
+        Allowed::Numbers => Argument::List([0.5, 0.25, 0.125].map(Argument::Float).into()),
+        Allowed::Length | Allowed::LengthOr(_) => Argument::Text(format!("{} steps", 3 + i)),
+        Allowed::Lengths => Argument::List([3, 5].map(Argument::Int).into()),
         Allowed::OneOf(words) => Argument::Text(words[words.len() - 1].into()),
         Allowed::Text => Argument::Text(words(entry, setting).into()),
         Allowed::Ints(lo, _) => Argument::List([lo + 2, lo + 1].map(Argument::Int).into()),
