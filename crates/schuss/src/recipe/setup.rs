@@ -8,6 +8,7 @@ use crate::metrics;
 use crate::model::Sequential;
 use crate::plan::{Machine, Options, Spec};
 use crate::random::Stream;
+use crate::schedules::Timetable;
 use crate::shape::Shape;
 
 /// A recipe with its data and its model, ready to be trained.
@@ -129,6 +130,10 @@ impl Setup {
     /// Samples in each batch but the last.
     pub fn batch_size(&self) -> Result<usize> {
         self.recipe.fit_options().samples_in_batch(&self.recipe.optimizer, self.train.len())
+    }
+    /// The recipe's schedule, if it has one, in this run.
+    pub fn timetable(&self) -> Result<Option<Timetable>> {
+        self.recipe.fit_options().timetable(&self.recipe.optimizer, self.train.len())
     }
     /// A line for each layer.
     pub fn summary(&self) -> Result<Vec<LayerSummary>> {

@@ -103,6 +103,7 @@ impl SnapshotFile {
         tensors.push(numbers("memory", memory.clone()));
         tensors.push(numbers("running", [&[sums.loss, sums.penalty, sums.weight], sums.metrics.as_slice()].concat()));
         tensors.push(numbers("history", rows.iter().flat_map(|r| r.values.iter().map(|v| v.1)).collect()));
+        tensors.push(numbers("rate", vec![p.scale, p.learning_rate]));
         tensors.push(numbers("seconds", vec![p.seconds]));
         tensors.push(numbers("best", p.best.epoch.map(|b| b.1).into_iter().chain(p.best.reference).collect()));
         let text = serde_json::to_value(text).expect("text, whole numbers and lists of them");
@@ -130,11 +131,14 @@ impl SnapshotFile {
             place.map(|i| numbers.swap_remove(i).1).ok_or_else(|| wrong(&format!("it holds no numbers {name}")))
         };
         let (memory, running, history) = (take("memory")?, take("running")?, take("history")?);
-        let (seconds, best) = (take("seconds")?, take("best")?);
+        let (rate, seconds, best) = (take("rate")?, take("seconds")?, take("best")?);
         let width = text.columns.len();
         let (&[loss, penalty, weight], &[seconds]) = (running.first_chunk().unwrap_or(&[0.0; 3]), seconds.as_slice())
         else {
             return Err(wrong("it holds no single number of seconds"));
+        };
+        let &[scale, learning_rate] = rate.as_slice() else {
+            return Err(wrong("its numbers rate are not two"));
         };
         let counts = running.len() == 3 + text.metrics && history.len() == text.epoch.saturating_mul(width);
         if !counts || (text.epoch > 0) != (width > 0) || text.best_epoch.is_some() != (best.len() == 2) {
@@ -158,6 +162,8 @@ impl SnapshotFile {
                 wait: text.wait,
             },
             stopped: text.stopped,
+            scale,
+            learning_rate,
             seconds,
             samples: text.samples,
         };

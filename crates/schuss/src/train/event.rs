@@ -53,12 +53,14 @@ pub enum Event<'a> {
 }
 
 /// What a listener answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Flow {
     /// Go on.
     Continue,
     /// End here, as after the last epoch: the epoch is closed, the weights to keep are kept.
     Stop,
+    /// Go on, with the rate times this from the next step on; a finite number of at least 0.
+    ScaleRate(f64),
     /// Break off, with an error of [`Kind::Interrupted`](crate::Kind::Interrupted), to be resumed later.
     Interrupt,
 }

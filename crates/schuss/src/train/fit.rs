@@ -4,6 +4,7 @@ use super::evaluate::{means, measure, metric_names};
 use super::event::{Callback, Event, Flow, State};
 use super::history::{History, Row};
 use super::options::FitOptions;
+use super::plateau::Plateau;
 use super::snapshot::{Progress, Snapshot, parameters, write};
 use super::watch::{Verdict, Watch};
 use crate::data::{Dataset, Pipeline};
@@ -12,6 +13,7 @@ use crate::metrics::AnyMetric;
 use crate::optimizers::{Optimizer, Pace};
 use crate::plan::{Batch, Machine, Sums};
 use crate::random::Stream;
+use crate::schedules::Timetable;
 
 /// What is trained, on what.
 pub struct Run<'a> {
@@ -61,14 +63,18 @@ pub struct Outcome {
 pub fn fit(run: &mut Run, options: &FitOptions, from: Origin, callbacks: &mut [&mut dyn Callback]) -> Result<Outcome> {
     let names = metric_names(run.metrics);
     let watch = Watch::new(options, &names, run.metrics)?;
-    let steps = Steps::new(run, options)?;
+    let mut plateau = Plateau::new(options, &names, run.metrics, run.optimizer.learning_rate)?;
+    let mut all: Vec<&mut dyn Callback> = plateau.iter_mut().map(|p| p as &mut dyn Callback).collect();
+    all.extend(callbacks.iter_mut().map(|c| &mut **c as &mut dyn Callback));
+    let (size, count) = options.steps(run.optimizer, run.data.len())?;
+    let steps = Steps { size, count, timetable: options.timetable(run.optimizer, run.data.len())? };
     let mut progress = Progress::new(run.metrics.len());
     let resumed = !matches!(from, Origin::Start);
     if let Origin::Snapshot(snapshot) = from {
         snapshot.restore(run.machine, run.metrics.len())?;
         progress = snapshot.progress;
     }
-    let mut fit = Loop { run, options, names: &names, steps, progress, callbacks, since: (options.now)() };
+    let mut fit = Loop { run, options, names: &names, steps, progress, callbacks: &mut all, since: (options.now)() };
     fit.tell(&Event::Start { epochs: options.epochs, steps: fit.steps.count, batch_size: fit.steps.size })?;
     let Progress { epoch, step, stopped, .. } = fit.progress;
     if resumed && epoch < options.epochs && !stopped {
@@ -89,21 +95,14 @@ pub fn fit(run: &mut Run, options: &FitOptions, from: Origin, callbacks: &mut [&
     Ok(Outcome { history, best, early, seconds, samples })
 }
 
-/// How an epoch is cut.
+/// How an epoch is cut, and a run goes.
 struct Steps {
     /// Samples in each step but the last.
     size: usize,
     /// Steps.
     count: usize,
-}
-
-impl Steps {
-    fn new(run: &Run, options: &FitOptions) -> Result<Self> {
-        let samples = run.data.len();
-        let size = options.samples_in_batch(run.optimizer, samples)?;
-        let count = if options.drop_remainder { samples / size } else { samples.div_ceil(size) };
-        Ok(Steps { size, count })
-    }
+    /// How fast each is, where that changes.
+    timetable: Option<Timetable>,
 }
 
 struct Loop<'a, 'r, 'c, 'l> {
@@ -143,7 +142,7 @@ impl Loop<'_, '_, '_, '_> {
             values.extend(means(&sums, self.names, "val_"));
         }
         self.count_seconds();
-        values.push(("learning_rate".into(), self.run.optimizer.learning_rate));
+        values.push(("learning_rate".into(), self.progress.learning_rate));
         values.push(("seconds".into(), self.progress.seconds));
         let row = Row { epoch: epoch + 1, values };
         let weights = || parameters(self.run.machine);
@@ -158,17 +157,27 @@ impl Loop<'_, '_, '_, '_> {
         self.tell(&Event::Epoch { row: &row, best })
     }
 
+    /// How fast the next step is.
+    fn pace(&self) -> Pace {
+        let Progress { epoch, step, scale, .. } = self.progress;
+        let update = epoch as u64 * self.steps.count as u64 + step as u64;
+        let pace = self.steps.timetable.as_ref().map_or_else(Pace::default, |t| t.at(update));
+        Pace { factor: pace.factor * scale, ..pace }
+    }
+
     fn step(&mut self, indices: &[u32]) -> Result<()> {
         let Run { data, pipeline, optimizer, .. } = *self.run;
         let batch = Batch { data, pipeline, indices };
+        let pace = self.pace();
+        self.progress.learning_rate = optimizer.learning_rate * pace.factor;
         let running = &mut self.progress.running;
-        self.run.machine.update(&batch, Pace::default(), running)?;
+        self.run.machine.update(&batch, pace, running)?;
         if !(running.finite && running.loss.is_finite() && running.penalty.is_finite()) {
             let (epoch, step, what) = (self.progress.epoch + 1, self.progress.step + 1, self.run.machine.not_finite());
             let message = format!(
                 "epoch {epoch}, step {step}: {what} is not a finite number any more; a smaller learning rate (it is {:?}) \
                  or inputs of a smaller scale may help",
-                optimizer.learning_rate
+                self.progress.learning_rate
             );
             return Err(Error::new(Kind::NotFinite, "not-finite", message));
         }
@@ -192,6 +201,12 @@ impl Loop<'_, '_, '_, '_> {
             match callback.on(event, &state)? {
                 Flow::Continue => {}
                 Flow::Stop => self.progress.stopped = true,
+                Flow::ScaleRate(factor) if factor.is_finite() && factor >= 0.0 => self.progress.scale *= factor,
+                Flow::ScaleRate(factor) => {
+                    let message =
+                        format!("a listener scales the rate by {factor}; allowed is a finite number of at least 0");
+                    return Err(Error::value("scale-rate", message));
+                }
                 Flow::Interrupt => interrupted = true,
             }
         }

@@ -8,6 +8,7 @@ mod event;
 mod fit;
 mod history;
 mod options;
+mod plateau;
 mod snapshot;
 mod watch;
 
@@ -17,5 +18,6 @@ pub use event::{Callback, Event, Flow, State};
 pub use fit::{Origin, Outcome, Run, fit};
 pub use history::{History, Row};
 pub use options::{BatchSize, FitOptions, Mode};
+pub use plateau::ReduceOnPlateau;
 pub use snapshot::{Array, Progress, Snapshot, parameters, write};
 pub use watch::Best;

@@ -1,8 +1,11 @@
 //! How long, in which batches, and what to keep.
 
+use super::plateau::ReduceOnPlateau;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::optimizers::Optimizer;
+use crate::registry::Argument;
+use crate::schedules::{Sequence, Span, Timetable};
 use std::fmt;
 use std::str::FromStr;
 
@@ -91,6 +94,18 @@ pub struct FitOptions<'a> {
     pub patience: Option<usize>,
     /// What counts as better for `patience`: by more than this. The weights that are kept are the best ones anyway.
     pub min_delta: f64,
+    /// How the rate goes over the run; unless given, it stays.
+    ///
+    /// ```
+    /// use schuss::FitOptions;
+    ///
+    /// let schedule = "linear(length='2 epochs') then cosine".parse()?;
+    /// let options = FitOptions { epochs: 10, schedule: Some(schedule), ..FitOptions::default() };
+    /// # Ok::<(), schuss::Error>(())
+    /// ```
+    pub schedule: Option<Sequence>,
+    /// Scale the rate whenever epochs have stopped getting better?
+    pub reduce_on_plateau: Option<ReduceOnPlateau>,
     /// The seconds since any fixed moment. Training reads no clock of its own; with this default, all times are 0.
     pub now: fn() -> f64,
 }
@@ -106,6 +121,36 @@ impl FitOptions<'_> {
     }
 }
 
+impl FitOptions<'_> {
+    /// How an epoch over so many samples is cut: samples in each step but the last, and steps.
+    pub fn steps(&self, optimizer: &Optimizer, samples: usize) -> Result<(usize, usize)> {
+        let size = self.samples_in_batch(optimizer, samples)?;
+        Ok((size, if self.drop_remainder { samples / size } else { samples.div_ceil(size) }))
+    }
+    /// The schedule in a run over so many samples. The error says what does not fit.
+    pub fn timetable(&self, optimizer: &Optimizer, samples: usize) -> Result<Option<Timetable>> {
+        let Some(schedule) = &self.schedule else { return Ok(None) };
+        let (size, steps) = self.steps(optimizer, samples)?;
+        let has = |name: &str| matches!(optimizer.settings.get(name), Some(Argument::Float(x)) if *x > 0.0);
+        if let (Some(moves), false) = (schedule.moves_momentum(), has("momentum") || has("beta_1")) {
+            let message = format!(
+                "schedule {moves} moves the momentum, and optimizer {} has none; give it one, or say \
+                 `cycle_momentum` = false",
+                optimizer.name
+            );
+            return Err(Error::value("schedule-without-momentum", message));
+        }
+        let seen = if self.drop_remainder { steps * size } else { samples };
+        let span = Span {
+            updates: self.epochs as f64 * steps as f64,
+            updates_per_epoch: steps as f64,
+            samples_per_update: seen as f64 / steps as f64,
+            learning_rate: optimizer.learning_rate,
+        };
+        schedule.for_run(&span).map(Some)
+    }
+}
+
 impl Default for FitOptions<'_> {
     fn default() -> Self {
         FitOptions {
@@ -118,6 +163,8 @@ impl Default for FitOptions<'_> {
             mode: None,
             patience: None,
             min_delta: 0.0,
+            schedule: None,
+            reduce_on_plateau: None,
             now: || 0.0,
         }
     }

@@ -32,6 +32,10 @@ pub struct Progress {
     pub best: Best,
     /// Is training to end before its last epoch?
     pub stopped: bool,
+    /// What listeners have scaled the rate by.
+    pub scale: f64,
+    /// The rate of the last step, schedule and all.
+    pub learning_rate: f64,
     /// Seconds of training so far.
     pub seconds: f64,
     /// Samples trained on so far.
@@ -48,6 +52,8 @@ impl Progress {
             history: History::default(),
             best: Best::default(),
             stopped: false,
+            scale: 1.0,
+            learning_rate: 0.0,
             seconds: 0.0,
             samples: 0,
         }

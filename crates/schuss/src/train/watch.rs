@@ -38,6 +38,19 @@ pub(super) struct Verdict {
     pub stop: bool,
 }
 
+/// Is a smaller or a greater value of this column better? `names` are those of loss and metrics.
+pub(super) fn mode_of(monitor: &str, names: &[String], metrics: &[AnyMetric], has_validation: bool) -> Result<Mode> {
+    let prefixes: &[&str] = if has_validation { &["", "val_"] } else { &[""] };
+    let columns = prefixes.iter().flat_map(|p| names.iter().map(move |n| format!("{p}{n}"))).collect::<Vec<_>>();
+    let Some(place) = columns.iter().position(|c| *c == monitor) else {
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let message = format!("monitor: the history has no column `{monitor}`{}", suggest(monitor, &columns));
+        return Err(Error::name("unknown-monitor", message));
+    };
+    let greater = (place % names.len()).checked_sub(1).is_some_and(|i| metrics[i].greater_is_better());
+    Ok(if greater { Mode::Max } else { Mode::Min })
+}
+
 impl Watch {
     /// From the options; none if nothing is watched. `names` are those of loss and metrics.
     pub fn new(options: &FitOptions, names: &[String], metrics: &[AnyMetric]) -> Result<Option<Self>> {
@@ -62,15 +75,8 @@ impl Watch {
             }
             (None, None) => return Ok(None),
         };
-        let prefixes: &[&str] = if options.validation.is_some() { &["", "val_"] } else { &[""] };
-        let columns = prefixes.iter().flat_map(|p| names.iter().map(move |n| format!("{p}{n}"))).collect::<Vec<_>>();
-        let Some(place) = columns.iter().position(|c| *c == monitor) else {
-            let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-            let message = format!("monitor: the history has no column `{monitor}`{}", suggest(&monitor, &columns));
-            return Err(Error::name("unknown-monitor", message));
-        };
-        let greater = (place % names.len()).checked_sub(1).is_some_and(|i| metrics[i].greater_is_better());
-        let mode = options.mode.unwrap_or(if greater { Mode::Max } else { Mode::Min });
+        let usual = mode_of(&monitor, names, metrics, options.validation.is_some())?;
+        let mode = options.mode.unwrap_or(usual);
         Ok(Some(Watch { monitor, mode, patience: options.patience, min_delta: options.min_delta }))
     }
     /// Judges an epoch; `weights` are copied if it is the best.
