@@ -161,8 +161,8 @@ pub struct Bench {
 /// `schuss trace`.
 #[derive(Args, Debug)]
 pub struct Trace {
-    /// The optimizer, as adam or rmsprop:torch [see `schuss list optimizer`]
-    #[arg(long, value_name = "NAME", default_value = "adam")]
+    /// The optimizer [see `schuss list optimizer`]
+    #[arg(long, value_name = "NAME")]
     pub optimizer: String,
     /// One of its settings, as beta_1=0.85
     #[arg(long, value_name = "NAME=VALUE")]

@@ -5,7 +5,6 @@ use crate::output::{Output, Result, tell};
 use crate::text::{rate, table};
 use schuss::Error;
 use schuss::lab::workloads;
-use schuss::optimizers::Optimizer;
 use schuss::plan::Options;
 use schuss::recipe::Tables;
 use schuss_kernels::Isa;
@@ -49,9 +48,9 @@ pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
     };
     let mut rows = vec![["work", "step", "least", "samples"].map(str::to_owned).to_vec()];
     let rules = rules(arguments.optimizer.as_deref())?;
-    for (name, (rule, optimizer)) in names.iter().flat_map(|name| rules.iter().map(move |rule| (*name, rule))) {
+    for (name, rule) in names.iter().flat_map(|name| rules.iter().map(move |rule| (*name, rule))) {
         let options = Options { threads, isa, without: Vec::new(), seed: 0 };
-        let mut bench = table_of.make(name, &[])?.start(optimizer.as_ref(), options)?;
+        let mut bench = table_of.make(name, &[])?.start(rule.as_deref(), options)?;
         let Times { median, least, steps } = time(seconds, || bench.step());
         let samples = bench.batch() as f64 / median;
         let rounded = |ms: f64| (ms * 1e7).round() / 1e4;
@@ -62,13 +61,13 @@ pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
                 "precision": PRECISION, "isa": isa.name(),
             });
             if bench.is_update() {
-                line["optimizer"] = json!(rule);
+                line["optimizer"] = json!(bench.optimizer());
                 line["gb_per_s"] = json!(rounded(bench.bytes() as f64 / median * 1e-12));
             }
             out.line(line)?;
             out.flush()?;
         } else {
-            let name = if arguments.optimizer.is_some() { format!("{name} {rule}") } else { name.to_owned() };
+            let name = rule.as_ref().map_or_else(|| name.to_owned(), |rule| format!("{name} {rule}"));
             tell(format!("{name}: {steps} steps"));
             let ms = |seconds| format!("{} ms", rounded(seconds));
             let speed = match bench.is_update() {
@@ -85,14 +84,13 @@ pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
     Ok(())
 }
 
-/// The optimizers to time, by name: the workload's own, one, or all.
-fn rules(asked: Option<&str>) -> Result<Vec<(String, Option<Optimizer>)>> {
+/// The optimizers to time: the workload's own, some, or all.
+fn rules(asked: Option<&str>) -> Result<Vec<Option<String>>> {
     let table = Tables::default().optimizers;
-    let named = |name: &str| Ok((name.to_owned(), Some(table.make(name, &[])?)));
     match asked {
-        None => Ok(vec![("adam".into(), None)]),
-        Some("all") => table.names().into_iter().map(named).collect(),
-        Some(some) => some.split(',').map(|name| named(name.trim())).collect(),
+        None => Ok(vec![None]),
+        Some("all") => Ok(table.names().into_iter().map(|name| Some(name.to_owned())).collect()),
+        Some(some) => some.split(',').map(|name| Ok(Some(table.find(name.trim())?.name.to_owned()))).collect(),
     }
 }
 

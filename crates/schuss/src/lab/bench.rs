@@ -112,13 +112,14 @@ pub struct Bench {
     batch: Option<usize>,
     /// Bytes that an update reads and writes at least: θ, g and what the rule keeps.
     bytes: usize,
+    optimizer: &'static str,
     sums: Sums,
 }
 
 impl Workload {
     /// Builds what is timed and makes a first step. Where gradients are given, another optimizer may stand in Adam's
     /// place.
-    pub fn start(self, optimizer: Option<&Optimizer>, options: Options) -> Result<Bench> {
+    pub fn start(self, optimizer: Option<&str>, options: Options) -> Result<Bench> {
         match self {
             Workload::Training { inputs, hidden, batch, optimizer, learning_rate, global_clipnorm } => {
                 let settings = [("learning_rate", learning_rate), ("global_clipnorm", global_clipnorm)];
@@ -127,8 +128,8 @@ impl Workload {
                 Bench::training(inputs, hidden, batch, &optimizer, options)
             }
             Workload::Update { tensors, shape } => {
-                let usual = optimizers::registry().make("adam", &[])?;
-                Bench::update(tensors, &shape, optimizer.unwrap_or(&usual), options)
+                let optimizer = optimizers::registry().make(optimizer.unwrap_or("adam"), &[])?;
+                Bench::update(tensors, &shape, &optimizer, options)
             }
         }
     }
@@ -162,7 +163,7 @@ impl Bench {
         let batch = Batch { data: &data, pipeline: &Pipeline::Scale { factor: 1.0 }, indices: &indices };
         machine.update(&batch, Pace::default(), &mut sums)?;
         let bytes = bytes(&machine);
-        Ok(Bench { machine, batch: Some(n), bytes, sums })
+        Ok(Bench { machine, batch: Some(n), bytes, optimizer: optimizer.name, sums })
     }
     /// Arrays and their gradients.
     fn update(tensors: usize, shape: &[usize], optimizer: &Optimizer, options: Options) -> Result<Self> {
@@ -177,7 +178,7 @@ impl Bench {
         }
         machine.apply(Pace::default())?;
         let bytes = bytes(&machine);
-        Ok(Bench { machine, batch: None, bytes, sums: Sums::new(0) })
+        Ok(Bench { machine, batch: None, bytes, optimizer: optimizer.name, sums: Sums::new(0) })
     }
     /// One whole training step: forward, loss, backward, update; or the update alone.
     pub fn step(&mut self) {
@@ -197,6 +198,10 @@ impl Bench {
     /// Is it an update alone?
     pub fn is_update(&self) -> bool {
         self.batch.is_none()
+    }
+    /// The name of its optimizer.
+    pub fn optimizer(&self) -> &'static str {
+        self.optimizer
     }
     /// Bytes that an update reads and writes at least.
     pub fn bytes(&self) -> usize {

@@ -27,15 +27,25 @@ mod around;
 mod rules;
 mod walk;
 
+mod adabelief;
 mod adadelta;
 mod adagrad;
 mod adam;
+mod adamax;
+mod adamw;
+mod asgd;
+mod ftrl;
 mod gradient_descent;
+mod lion;
 mod momentum;
 mod nadam;
 mod nag;
+mod radam;
 mod rmsprop;
+mod rprop;
+mod schedule_free_adamw;
 mod sgd;
+mod yogi;
 
 pub use crate::schedules::Pace;
 pub use around::{Around, Clip, Decay, LossScale, WHOLE};
@@ -45,15 +55,25 @@ pub use walk::Walk;
 /// The table of optimizers. Adding one: a file, its `mod` above, and its line here.
 pub fn registry() -> Registry<Optimizer> {
     let entries = [
+        adabelief::ENTRIES,
         adadelta::ENTRIES,
         adagrad::ENTRIES,
         adam::ENTRIES,
+        adamax::ENTRIES,
+        adamw::ENTRIES,
+        asgd::ENTRIES,
+        ftrl::ENTRIES,
         gradient_descent::ENTRIES,
+        lion::ENTRIES,
         momentum::ENTRIES,
         nadam::ENTRIES,
         nag::ENTRIES,
+        radam::ENTRIES,
         rmsprop::ENTRIES,
+        rprop::ENTRIES,
+        schedule_free_adamw::ENTRIES,
         sgd::ENTRIES,
+        yogi::ENTRIES,
     ];
     Registry::new("optimizer", entries.concat()).with_common(around::SETTINGS).with_aliases(KERAS)
 }
@@ -273,4 +293,22 @@ const fn fraction(name: &'static str, default: f64, doc: &'static str) -> Settin
 
 const fn switch(name: &'static str, doc: &'static str) -> Setting {
     Setting { name, default: Default::Bool(false), allowed: Allowed::Bool, doc }
+}
+
+/// The share λ of decay, of an entry that decays unless told otherwise.
+const fn weight_decay(default: f64) -> Setting {
+    let doc = "the share λ of θ that goes at each update, times the rate (decoupled)";
+    Setting { name: "weight_decay", default: Default::Float(default), allowed: Allowed::NotNegative, doc }
+}
+
+/// What `weight_decay` does, of an entry of a library where it is added to the gradient.
+const L2: Setting = Setting {
+    name: "decay",
+    default: Default::Text("l2"),
+    allowed: Allowed::OneOf(&["decoupled", "l2"]),
+    doc: "what weight_decay does: l2 adds λ θ to the gradient, decoupled shrinks θ by α λ θ",
+};
+
+const fn not_negative(name: &'static str, default: f64, doc: &'static str) -> Setting {
+    Setting { name, default: Default::Float(default), allowed: Allowed::NotNegative, doc }
 }

@@ -1,38 +1,63 @@
 //! Nadam: Adam with Nesterov's look-ahead.
 
-use super::{Now, Optimizer, Rule, Slot, Update, average, epsilon, fraction, learning_rate};
-use crate::registry::{Entry, Page};
+use super::{L2, Now, Optimizer, Rule, Slot, Update, average, epsilon, fraction, learning_rate, not_negative};
+use crate::error::Result;
+use crate::registry::{Entry, Page, Settings};
 use schuss_kernels::{Elementwise, Lane, Sweep};
 
-pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
-    name: "nadam",
-    page: Page {
-        summary: "Adam with Nesterov's look-ahead and a momentum that grows to β₁",
-        equation: "μ_t = β₁ (1 − ½ · 0.96ᵗ), Π_t = μ₁ μ₂ … μ_t\n\
+pub const ENTRIES: &[Entry<Optimizer>] = &[
+    Entry {
+        name: "nadam",
+        page: Page {
+            summary: "Adam with Nesterov's look-ahead and a momentum that grows to β₁",
+            equation: "μ_t = β₁ (1 − ½ · 0.96ᵗ), Π_t = μ₁ μ₂ … μ_t\n\
                    m ← β₁ m + (1 − β₁) g\n\
                    v ← β₂ v + (1 − β₂) g²\n\
                    m̂ = μ_t₊₁ m / (1 − Π_t₊₁) + (1 − μ_t) g / (1 − Π_t)\n\
                    θ ← θ − α m̂ / (√(v / (1 − β₂ᵗ)) + ε)",
-        source: "Dozat 2016, Incorporating Nesterov momentum into Adam, ICLR workshop, \
+            source: "Dozat 2016, Incorporating Nesterov momentum into Adam, ICLR workshop, \
                  https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ",
-        differs: "Keras' form: the average m has the share β₁ at every step where the paper has μ_t. PyTorch's schedule \
+            differs: "Keras' form: the average m has the share β₁ at every step where the paper has μ_t. PyTorch's schedule \
                   is 250 times slower (0.96 to the power 0.004 t), its rate 0.002, its ε 1e-8.",
+        },
+        settings: &[
+            learning_rate(0.001),
+            fraction("beta_1", 0.9, "the share β₁ of the old average of gradients, and what μ_t grows to"),
+            fraction("beta_2", 0.999, "the share β₂ of the old average of squares"),
+            epsilon(1e-7, "ε, added to the root"),
+        ],
+        make: |settings| make("nadam", settings, 1.0),
     },
-    settings: &[
-        learning_rate(0.001),
-        fraction("beta_1", 0.9, "the share β₁ of the old average of gradients, and what μ_t grows to"),
-        fraction("beta_2", 0.999, "the share β₂ of the old average of squares"),
-        epsilon(1e-7, "ε, added to the root"),
-    ],
-    make: |settings| {
-        let rule =
-            Nadam { beta_1: settings.f64("beta_1"), beta_2: settings.f64("beta_2"), epsilon: settings.f64("epsilon") };
-        Optimizer::new("nadam", settings, rule)
+    Entry {
+        name: "nadam:torch",
+        page: Page {
+            summary: "Nadam as PyTorch has it: a momentum that grows more slowly",
+            equation: "as nadam, with μ_t = β₁ (1 − ½ · 0.96^(ψ t))",
+            source: "PyTorch 2.15, torch.optim.NAdam; Dozat 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ",
+            differs: "ψ = 0.004 where Keras has 1, α = 0.002, ε = 1e-8. weight_decay is added to the gradient (l2). PyTorch \
+                  keeps the product Π of momenta in 32 bits, which shows in the eighth digit; here it has 64.",
+        },
+        settings: &[
+            learning_rate(0.002),
+            fraction("beta_1", 0.9, "the share β₁ of the old average of gradients, and what μ_t grows to"),
+            fraction("beta_2", 0.999, "the share β₂ of the old average of squares"),
+            epsilon(1e-8, "ε, added to the root"),
+            not_negative("momentum_decay", 0.004, "ψ: how fast the momentum grows"),
+            L2,
+        ],
+        make: |settings| make("nadam:torch", settings, settings.f64("momentum_decay")),
     },
-}];
+];
+
+fn make(name: &'static str, settings: &Settings, momentum_decay: f64) -> Result<Optimizer> {
+    let [beta_1, beta_2, epsilon] = ["beta_1", "beta_2", "epsilon"].map(|name| settings.f64(name));
+    Optimizer::new(name, settings, Nadam { name, beta_1, beta_2, epsilon, momentum_decay })
+}
 
 #[derive(Debug)]
 struct Nadam {
+    name: &'static str,
+    momentum_decay: f64,
     beta_1: f64,
     beta_2: f64,
     epsilon: f64,
@@ -40,7 +65,7 @@ struct Nadam {
 
 impl Rule for Nadam {
     fn name(&self) -> &'static str {
-        "nadam"
+        self.name
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
         vec![Slot::zero("m"), Slot::zero("v")]
@@ -55,7 +80,7 @@ impl Rule for Nadam {
     fn numbers(&self, now: Now, memory: &mut [f64], out: &mut [f64]) {
         let (t, alpha) = (now.t, now.learning_rate);
         let beta_1 = now.momentum.unwrap_or(self.beta_1);
-        let mu = |t: u64| beta_1 * (1.0 - 0.5 * 0.96_f64.powf(t as f64));
+        let mu = |t: u64| beta_1 * (1.0 - 0.5 * 0.96_f64.powf(t as f64 * self.momentum_decay));
         memory[0] *= mu(t);
         let (product, next_product) = (memory[0], memory[0] * mu(t + 1));
         out.copy_from_slice(&[
