@@ -12,8 +12,8 @@ import sys
 
 import reference
 
-PARTS = ["optimizers", "optimizers_more", "around", "schedules", "losses", "activations", "metrics", "initializers",
-         "training", "digits"]
+PARTS = ["optimizers", "optimizers_more", "optimizers_whole", "around", "schedules", "losses", "activations",
+         "metrics", "initializers", "training", "digits"]
 
 reference.check_float64()
 for part in sys.argv[1:] or PARTS:

@@ -26,9 +26,11 @@ use std::sync::Arc;
 mod around;
 mod rules;
 mod walk;
+mod whole;
 
 mod adabelief;
 mod adadelta;
+mod adafactor;
 mod adagrad;
 mod adam;
 mod adamax;
@@ -36,8 +38,11 @@ mod adamw;
 mod asgd;
 mod ftrl;
 mod gradient_descent;
+mod lamb;
+mod lars;
 mod lion;
 mod momentum;
+mod muon;
 mod nadam;
 mod nag;
 mod radam;
@@ -57,6 +62,7 @@ pub fn registry() -> Registry<Optimizer> {
     let entries = [
         adabelief::ENTRIES,
         adadelta::ENTRIES,
+        adafactor::ENTRIES,
         adagrad::ENTRIES,
         adam::ENTRIES,
         adamax::ENTRIES,
@@ -64,8 +70,11 @@ pub fn registry() -> Registry<Optimizer> {
         asgd::ENTRIES,
         ftrl::ENTRIES,
         gradient_descent::ENTRIES,
+        lamb::ENTRIES,
+        lars::ENTRIES,
         lion::ENTRIES,
         momentum::ENTRIES,
+        muon::ENTRIES,
         nadam::ENTRIES,
         nag::ENTRIES,
         radam::ENTRIES,

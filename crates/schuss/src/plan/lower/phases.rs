@@ -8,7 +8,7 @@ use crate::graph::Value;
 use crate::plan::list::{Kernel, List, Step};
 
 /// How a step reads a value, seen from one element of what it computes.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Access {
     /// The element at the same place.
     Element,
@@ -74,7 +74,8 @@ fn reads(list: &List, step: &Step) -> Vec<(Value, Access)> {
         }
         Kernel::Sum { .. } | Kernel::Spread { .. } => Vec::new(),
     };
-    let named = |v: &Value| kernel.iter().find(|(k, _)| k == v).copied();
+    // A value that a kernel reads twice (X Xᵀ) is read as its more demanding place has it.
+    let named = |v: &Value| kernel.iter().filter(|(k, _)| k == v).max_by_key(|(_, access)| *access).copied();
     let summed = matches!(step.kernel, Kernel::Sum { .. } | Kernel::Spread { .. });
     let chained = |v: Value| if summed { (v, Access::All) } else { operand(v) };
     // What kernel and chain both read is read as the kernel does.

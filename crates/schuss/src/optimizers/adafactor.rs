@@ -1,0 +1,151 @@
+//! Adafactor: averages of squares kept as a row and a column.
+
+use super::whole::{mean_over, root_mean_square};
+use super::{GraphRule, Now, Optimizer, Rule, Slot, Tensor, Update, learning_rate, not_negative};
+use crate::error::Result;
+use crate::graph::{Graph, Value};
+use crate::registry::{Allowed, Default, Entry, Page, Setting, Settings};
+
+pub const ENTRIES: &[Entry<Optimizer>] = &[
+    Entry {
+        name: "adafactor",
+        page: Page {
+            summary: "Adam without momentum, whose squares are kept as a row and a column: little memory for matrices",
+            equation: "β_t = 1 − t^p, ρ_t = min(α, 1/√t), s = g² + ε₁\n\
+                       matrices, over the last two axes: r ← β_t r + (1 − β_t) mean(s over columns), \
+                       c ← β_t c + (1 − β_t) mean(s over rows), v = r c / mean(r)\n\
+                       others: v ← β_t v + (1 − β_t) s\n\
+                       u = g / √v\n\
+                       θ ← θ − ρ_t max(ε₂, RMS(θ)) u / max(1, RMS(u) / d)",
+            source: "Shazeer and Stern 2018, algorithms 4 and 5, arXiv 1804.04235",
+            differs: "Keras' form, which takes the smaller of α and 1/√t whatever its relative_step says; that setting is \
+                      therefore left out. PyTorch has α = 0.01, no ε₁ in s, and bounds v below by ε₁².",
+        },
+        settings: &[
+            learning_rate(0.001),
+            POWER,
+            not_negative("epsilon_1", 1e-30, "ε₁, added to squares"),
+            EPSILON_2,
+            CLIP,
+        ],
+        make: |settings| make("adafactor", settings, false),
+    },
+    Entry {
+        name: "adafactor:torch",
+        page: Page {
+            summary: "Adafactor as PyTorch has it",
+            equation: "as adafactor with s = g², v = r c / max(mean(r), ε₁), u = g / √max(v, ε₁²)",
+            source: "PyTorch 2.15, torch.optim.Adafactor; Shazeer and Stern 2018, arXiv 1804.04235",
+            differs: "α = 0.01; ε₁ is the spacing of 32-bit numbers at 1 (PyTorch's None); its d is clip_threshold here. \
+                      With weight_decay RMS(θ) is of the decayed θ here, of the old one there.",
+        },
+        settings: &[
+            learning_rate(0.01),
+            POWER,
+            not_negative("epsilon_1", 1.1920928955078125e-7, "ε₁, the least mean of r; ε₁² the least v"),
+            EPSILON_2,
+            CLIP,
+        ],
+        make: |settings| make("adafactor:torch", settings, true),
+    },
+];
+
+const POWER: Setting = Setting {
+    name: "beta_2_decay",
+    default: Default::Float(-0.8),
+    allowed: Allowed::Number,
+    doc: "p: the share of old squares is 1 − t^p",
+};
+const EPSILON_2: Setting = not_negative("epsilon_2", 1e-3, "ε₂: the least RMS of θ that counts");
+const CLIP: Setting = Setting {
+    name: "clip_threshold",
+    default: Default::Float(1.0),
+    allowed: Allowed::Positive,
+    doc: "d: steps whose RMS is greater are scaled to it",
+};
+
+fn make(name: &'static str, settings: &Settings, torch: bool) -> Result<Optimizer> {
+    let [power, epsilon_1, epsilon_2, clip] =
+        ["beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold"].map(|name| settings.f64(name));
+    Optimizer::new(name, settings, Adafactor { name, power, epsilon_1, epsilon_2, clip, torch })
+}
+
+#[derive(Debug)]
+struct Adafactor {
+    name: &'static str,
+    power: f64,
+    epsilon_1: f64,
+    epsilon_2: f64,
+    clip: f64,
+    torch: bool,
+}
+
+impl Rule for Adafactor {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn slots(&self, shape: &[usize]) -> Vec<Slot> {
+        if shape.len() < 2 {
+            return vec![Slot::zero("v")];
+        }
+        let with = |place: usize| {
+            let mut sizes = shape.to_vec();
+            sizes[place] = 1;
+            sizes
+        };
+        vec![Slot::zero("r").shaped(&with(shape.len() - 1)), Slot::zero("c").shaped(&with(shape.len() - 2))]
+    }
+    fn update(&self) -> Update<'_> {
+        Update::Graph(self)
+    }
+    fn numbers(&self, now: Now, _: &mut [f64], out: &mut [f64]) {
+        let t = now.t as f64;
+        out.copy_from_slice(&[now.learning_rate.min(1.0 / t.sqrt()), t.powf(self.power)]);
+    }
+}
+
+impl GraphRule for Adafactor {
+    fn numbers(&self) -> usize {
+        2
+    }
+    fn build(&self, g: &mut Graph, numbers: &[Value], tensors: &mut [Tensor], _: &mut [Value]) -> Result<()> {
+        let [rho, share] = numbers else { unreachable!("it has 2") };
+        let [least_mean, least_scale, one] = [self.epsilon_1, self.epsilon_2, 1.0].map(|x| g.constant(x));
+        let (least_mean, least_scale, one) = (least_mean?, least_scale?, one?);
+        let (least, over_clip) = (g.constant(self.epsilon_1 * self.epsilon_1)?, g.constant(1.0 / self.clip)?);
+        for Tensor { theta, gradient, states } in tensors {
+            let mut s = g.square(*gradient)?;
+            if !self.torch {
+                s = g.add(s, least_mean)?;
+            }
+            let v = if states.len() == 2 {
+                for (state, axis) in states.iter_mut().zip([1, 2]) {
+                    let mean = mean_over(g, s, axis)?;
+                    *state = super::whole::average(g, *state, mean, *share)?;
+                }
+                let mut mean = mean_over(g, states[0], 2)?;
+                if self.torch {
+                    mean = g.maximum(mean, least_mean)?;
+                }
+                let row = g.divide(states[0], mean)?;
+                g.multiply(row, states[1])?
+            } else {
+                states[0] = super::whole::average(g, states[0], s, *share)?;
+                states[0]
+            };
+            let v = if self.torch { g.maximum(v, least)? } else { v };
+            let root = g.sqrt(v)?;
+            let u = g.divide(*gradient, root)?;
+            let over = root_mean_square(g, u)?;
+            let over = g.multiply(over, over_clip)?;
+            let over = g.maximum(over, one)?;
+            let size = root_mean_square(g, *theta)?;
+            let size = g.maximum(size, least_scale)?;
+            let rate = g.multiply(size, *rho)?;
+            let rate = g.divide(rate, over)?;
+            let change = g.multiply(u, rate)?;
+            *theta = g.subtract(*theta, change)?;
+        }
+        Ok(())
+    }
+}
