@@ -37,6 +37,7 @@ const SHORTCUTS: &[Shortcut] = &[
     text("model", "NAME", "model", "a model known by name [see `schuss list model`]"),
     text("optimizer", "NAME", "optimizer", "how the parameters move [see `schuss list optimizer`]"),
     literal("learning-rate", "X", "optimizer.learning_rate", "its step size [its own default]"),
+    text("schedule", "SPEC", "schedule", "how the rate goes, as \"cosine(warmup='1 epoch')\" [constant]"),
     text("loss", "NAME", "loss", "what is made small [see `schuss list loss`]"),
     literal("epochs", "N", "train.epochs", "passes over the data"),
     literal("batch-size", "N|full", "train.batch_size", "samples in a step [128]"),
@@ -49,7 +50,7 @@ const SHORTCUTS: &[Shortcut] = &[
 ];
 
 /// Kept for later versions; the recipe says so.
-const RESERVED: &[Shortcut] = &[text("schedule", "", "schedule", ""), text("augment", "", "augment", "")];
+const RESERVED: &[Shortcut] = &[text("augment", "", "augment", "")];
 
 /// What the command line says about a recipe: values for flags, and `--set`.
 #[derive(Clone, Debug)]

@@ -2,17 +2,18 @@
 
 use super::Tables;
 use super::models::AnyBlueprint;
-use super::settings::{DATA, TOP, TRAIN};
+use super::settings::{DATA, REDUCE_ON_PLATEAU, TOP, TRAIN};
 use super::text::{Recipe, argument, expand, toml_of};
-use crate::choice::Choice;
+use crate::choice::{self, Choice};
 use crate::error::{Error, Result};
 use crate::losses::AnyLoss;
 use crate::metrics::AnyMetric;
 use crate::model::{NamedLayer, Sequential};
 use crate::optimizers::{Group, Optimizer, WHOLE};
 use crate::registry::{Argument, Settings, suggest};
+use crate::schedules::{Schedule, Sequence};
 use crate::target::TargetKind;
-use crate::train::{BatchSize, FitOptions, Mode};
+use crate::train::{BatchSize, FitOptions, Mode, ReduceOnPlateau};
 use regex_lite::Regex;
 use toml::{Table, Value};
 
@@ -50,12 +51,16 @@ pub struct Resolved {
     pub model: Architecture,
     /// `[optimizer]`.
     pub optimizer: Optimizer,
+    /// `[schedule]`, or a list of such; none: a constant rate.
+    pub schedule: Option<Sequence>,
     /// `[loss]`.
     pub loss: AnyLoss,
     /// `metrics`; none: as the target has them.
     pub metrics: Option<Vec<AnyMetric>>,
     /// `[train]`.
     pub train: Settings,
+    /// `[train.reduce_on_plateau]`, if it is there.
+    pub reduce_on_plateau: Option<Settings>,
 }
 
 impl Recipe {
@@ -67,7 +72,19 @@ impl Recipe {
             return Err(Error::value("not-available", message));
         }
         known("recipe", self.table.keys(), TOP)?;
-        let train = Settings::resolve("train", TRAIN, &self.given("train")?)?;
+        let mut train = self.table("train")?;
+        let reduce = match train.remove("reduce_on_plateau") {
+            None => None,
+            Some(Value::Table(given)) => {
+                let place = "train.reduce_on_plateau";
+                Some(Settings::resolve(place, REDUCE_ON_PLATEAU, &pairs(place, &given)?)?)
+            }
+            Some(other) => {
+                let message = format!("`train.reduce_on_plateau` is {other}; it is a table, [train.reduce_on_plateau]");
+                return Err(Error::value("recipe-type", message));
+            }
+        };
+        let train = Settings::resolve("train", TRAIN, &pairs("train", &train)?)?;
         let (data, reader) = self.data(tables, &train)?;
         let optimizer = self.optimizer(tables)?;
         let (name, given) = self.thing("loss", LOSS)?;
@@ -77,9 +94,11 @@ impl Recipe {
             reader,
             model: self.model(tables)?,
             optimizer,
+            schedule: self.schedule(tables)?,
             loss,
             metrics: self.metrics(tables)?,
             train,
+            reduce_on_plateau: reduce,
         };
         resolved.check()?;
         Ok(resolved)
@@ -138,6 +157,17 @@ impl Recipe {
             optimizer.groups.push(Group { pattern, optimizer: own });
         }
         Ok(optimizer)
+    }
+    fn schedule(&self, tables: &Tables) -> Result<Option<Sequence>> {
+        let Some(value) = self.table.get("schedule") else { return Ok(None) };
+        let pieces = match value {
+            Value::Array(list) if !list.is_empty() => {
+                let piece = |(i, v)| schedule_of(tables, &format!("schedule.{i}"), v);
+                list.iter().enumerate().map(piece).collect::<Result<Vec<_>>>()?.concat()
+            }
+            one => schedule_of(tables, "schedule", one)?,
+        };
+        Ok(Some(Sequence::from(pieces)))
     }
     fn data(&self, tables: &Tables, train: &Settings) -> Result<(Settings, Vec<(String, Argument)>)> {
         let mut given = self.given("data")?;
@@ -264,9 +294,11 @@ impl Resolved {
             drop_remainder: self.data.bool("drop_remainder"),
             seed: self.train.usize("seed") as u64,
             monitor: words("monitor").map(str::to_owned),
-            mode: words("mode").map(|m| if m == "min" { Mode::Min } else { Mode::Max }),
+            mode: mode_of(&self.train),
             patience: self.count("patience"),
             min_delta: self.train.f64("min_delta"),
+            schedule: self.schedule.clone(),
+            reduce_on_plateau: self.reduce_on_plateau.as_ref().map(reduce_of),
             ..FitOptions::default()
         }
     }
@@ -291,8 +323,17 @@ impl Resolved {
             optimizer.insert("groups".into(), self.optimizer.groups.iter().map(group).collect::<Vec<_>>().into());
         }
         recipe.insert("optimizer".into(), optimizer.into());
+        if let Some(schedule) = &self.schedule {
+            let tables: Vec<Table> = schedule.pieces.iter().map(|s| named(s.name, &s.settings)).collect();
+            let one = |mut t: Vec<Table>| if t.len() == 1 { t.remove(0).into() } else { Value::from(t) };
+            recipe.insert("schedule".into(), one(tables));
+        }
         recipe.insert("loss".into(), named(self.loss.kind(), &self.loss.settings()).into());
-        recipe.insert("train".into(), table(&self.train).into());
+        let mut train = table(&self.train);
+        if let Some(reduce) = &self.reduce_on_plateau {
+            train.insert("reduce_on_plateau".into(), table(reduce).into());
+        }
+        recipe.insert("train".into(), train.into());
         toml::to_string(&recipe).expect("values, then tables")
     }
     fn model_table(&self) -> Table {
@@ -334,6 +375,49 @@ fn optimizer_of(tables: &Tables, place: &str, table: Table) -> Result<Optimizer>
     }
     let made = tables.optimizers.make(&name, &given);
     if place == "optimizer" { made } else { made.map_err(|e| e.at(place)) }
+}
+
+/// The schedules that a name, words or a table stand for.
+fn schedule_of(tables: &Tables, place: &str, value: &Value) -> Result<Vec<Schedule>> {
+    let wrong = |found: &dyn std::fmt::Display| {
+        let message = format!(
+            "`{place}` is {found}; it is a name, a table with a name, [schedule], or a list of such, [[schedule]]"
+        );
+        Error::value("recipe-type", message)
+    };
+    let mut value = value.clone();
+    expand("schedule", &mut value);
+    let table = value.as_table().ok_or_else(|| wrong(&value))?;
+    let Some(words) = table.get("name").and_then(Value::as_str) else { return Err(wrong(&value)) };
+    if table.len() == 1 {
+        return Ok(Sequence::from_words(&tables.schedules, words)?.pieces);
+    }
+    let (entry, mut given) = choice::read(&tables.schedules, words)?;
+    given.extend(pairs(place, table)?.into_iter().filter(|(key, _)| key != "name"));
+    Ok(vec![tables.schedules.make(entry.name, &given)?])
+}
+
+/// `mode`, if it is not left to what is watched.
+fn mode_of(settings: &Settings) -> Option<Mode> {
+    match settings.text("mode") {
+        "auto" => None,
+        "min" => Some(Mode::Min),
+        _ => Some(Mode::Max),
+    }
+}
+
+fn reduce_of(settings: &Settings) -> ReduceOnPlateau {
+    // The default is left out, so that what is said of a missing validation set names it.
+    let monitor = Some(settings.text("monitor")).filter(|name| *name != "val_loss");
+    ReduceOnPlateau {
+        monitor: monitor.map(str::to_owned),
+        mode: mode_of(settings),
+        factor: settings.f64("factor"),
+        patience: settings.usize("patience"),
+        min_delta: settings.f64("min_delta"),
+        cooldown: settings.usize("cooldown"),
+        min_lr: settings.f64("min_lr"),
+    }
 }
 
 fn table(settings: &Settings) -> Table {

@@ -62,6 +62,27 @@ pub const TRAIN: &[Setting] = &[
     ),
 ];
 
+/// `[train.reduce_on_plateau]`.
+pub const REDUCE_ON_PLATEAU: &[Setting] = &[
+    setting("monitor", Default::Text("val_loss"), Allowed::Text, "the column of the history that should get better"),
+    setting("mode", Default::Text("auto"), Allowed::OneOf(&["auto", "min", "max"]), "is less of it better, or more?"),
+    setting("factor", Default::Float(0.1), Allowed::Fraction, "what the rate is multiplied by"),
+    setting(
+        "patience",
+        Default::Int(10),
+        Allowed::Int(0, u32::MAX as i64),
+        "after so many epochs in a row that were not better",
+    ),
+    setting("min_delta", Default::Float(0.0001), Allowed::NotNegative, "better means by more than this"),
+    setting(
+        "cooldown",
+        Default::Int(0),
+        Allowed::Int(0, u32::MAX as i64),
+        "epochs after a reduction that do not count",
+    ),
+    setting("min_lr", Default::Float(0.0), Allowed::NotNegative, "the rate does not fall below this"),
+];
+
 const fn page(summary: &'static str) -> Page {
     Page { summary, equation: "", source: "", differs: "" }
 }
@@ -70,13 +91,24 @@ const fn page(summary: &'static str) -> Page {
 pub const PAGES: &[(&str, Page, &[Setting])] = &[
     ("data", page("what is trained on, and how it is shared out"), DATA),
     ("train", page("how long, in which steps, from where"), TRAIN),
+    (
+        "reduce_on_plateau",
+        Page {
+            summary: "[train.reduce_on_plateau]: scale the rate whenever epochs have stopped getting better",
+            equation: "",
+            source: "Keras 3, keras.callbacks.ReduceLROnPlateau",
+            differs: "As in Keras, and it goes with a schedule: both scale the optimizer's learning_rate, and min_lr is \
+                      what is left of that before the schedule.",
+        },
+        REDUCE_ON_PLATEAU,
+    ),
 ];
 
 /// Tables of a recipe that say what thing is used: a name, and the thing's own settings.
-pub const THINGS: &[&str] = &["data", "model", "optimizer", "loss"];
+pub const THINGS: &[&str] = &["data", "model", "optimizer", "schedule", "loss"];
 
 /// All keys at the top of a recipe.
-pub const TOP: &[&str] = &["data", "model", "optimizer", "loss", "metrics", "train"];
+pub const TOP: &[&str] = &["data", "model", "optimizer", "schedule", "loss", "metrics", "train"];
 
 /// Paths that later versions have.
-pub const RESERVED: &[&str] = &["schedule", "augment", "optimizer.dialect"];
+pub const RESERVED: &[&str] = &["augment", "optimizer.dialect"];

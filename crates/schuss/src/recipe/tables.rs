@@ -9,6 +9,7 @@ use crate::losses::AnyLoss;
 use crate::metrics::AnyMetric;
 use crate::optimizers::Optimizer;
 use crate::registry::{Entry, Page, Registry, Setting, suggest};
+use crate::schedules::{self, Schedule};
 use crate::{activations, data, graph, initializers, lab, layers, losses, metrics, optimizers, regularizers};
 
 /// All tables of named things that recipes and model files may name. They are values: add your own entries.
@@ -24,6 +25,8 @@ pub struct Tables {
     pub models: Registry<AnyBlueprint>,
     /// Optimizers.
     pub optimizers: Registry<Optimizer>,
+    /// Schedules of the learning rate.
+    pub schedules: Registry<Schedule>,
     /// Formats of files.
     pub readers: Registry<AnyReader>,
     /// Data known by name.
@@ -38,6 +41,7 @@ impl Default for Tables {
             metrics: metrics::registry(),
             models: models::registry(),
             optimizers: optimizers::registry(),
+            schedules: schedules::registry(),
             readers: data::readers::readers(),
             data: data::readers::named(),
         }
@@ -76,6 +80,7 @@ impl Tables {
         add(&mut all, &self.losses);
         add(&mut all, &self.metrics);
         add(&mut all, &self.optimizers);
+        add(&mut all, &self.schedules);
         add(&mut all, &lab::surfaces());
         all.extend(settings::PAGES.iter().map(|&(name, page, settings)| Listed {
             table: "recipe table",
