@@ -1,4 +1,5 @@
-"""testdata/schedules.json: the rate (and momentum) at every step of a run, in float64.
+"""testdata/schedules.json: the rate (and momentum) at every step of a run, in float64;
+testdata/plateau.json: the rate after each epoch with given values.
 
 From Keras 3.15.1 where it has the schedule, else from PyTorch 2.15, which counts its calls as Keras counts steps: from
 0. Noam, warm-up–stable–decay, warm-ups before other schedules than Keras' cosine, and sequences are in neither: in
@@ -12,7 +13,7 @@ import warnings
 import numpy as np
 import torch
 from keras.src.optimizers import schedules as k
-from reference import write
+from reference import keras, write
 from torch.optim import lr_scheduler as t
 
 RATE = 0.05
@@ -143,6 +144,39 @@ def cases():
     yield case("sequence", None, (rates, None), RUN, RATE, pieces)
 
 
+class Model:
+    """What ReduceLROnPlateau asks of a model."""
+
+    def __init__(self, rate):
+        self.optimizer = keras.optimizers.SGD(rate)
+        self.metrics = []
+
+
+def plateau_case(name, values, rate=0.1, mode="min", **settings):
+    """The rate after each epoch with these values."""
+    settings = {"factor": 0.1, "patience": 10, "min_delta": 1e-4, "cooldown": 0, "min_lr": 0.0} | settings
+    callback = keras.callbacks.ReduceLROnPlateau(monitor="value", mode=mode, **settings)
+    callback.set_model(Model(rate))
+    callback.on_train_begin()
+    rates = []
+    for epoch, value in enumerate(values):
+        callback.on_epoch_end(epoch, {"value": value})
+        rates.append(float(callback.model.optimizer.learning_rate.value))
+    return {"name": name, "mode": mode, **settings, "learning_rate": rate, "values": values, "rates": rates}
+
+
+def plateaus():
+    falling = [round(1 / (1 + n), 6) for n in range(12)]
+    waves = [round(float(2 - n / 40 + np.sin(n)), 6) for n in range(60)]
+    yield plateau_case("defaults", falling + [0.08] * 30)
+    yield plateau_case("waves", waves, factor=0.5, patience=3, min_delta=0.01)
+    yield plateau_case("cooldown", waves, factor=0.7, patience=2, cooldown=4, min_delta=0.05)
+    yield plateau_case("least-rate", waves, factor=0.3, patience=1, min_lr=0.004)
+    yield plateau_case("at-once", waves[:20], factor=0.8, patience=0, min_delta=0.0)
+    yield plateau_case("greater", [-v for v in waves], mode="max", factor=0.6, patience=4, min_delta=0.02)
+
+
 def make():
+    write("plateau.json", "schedules.py", "keras.callbacks.ReduceLROnPlateau on given values", list(plateaus()))
     notes = f"Keras and PyTorch {torch.__version__.split('+')[0]}; see the script."
     write("schedules.json", "schedules.py", notes, list(cases()))

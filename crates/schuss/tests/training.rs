@@ -10,11 +10,13 @@ use schuss::plan::{Batch, Machine, Options, Spec, Sums};
 use schuss::random::Stream;
 use schuss::registry::Argument;
 use schuss::train::{
-    BatchSize, Callback, Event, FitOptions, Flow, Mode, Origin, Outcome, Run, Snapshot, State, evaluate, fit,
-    parameters,
+    BatchSize, Callback, Event, FitOptions, Flow, Mode, Origin, Outcome, ReduceOnPlateau, Run, Snapshot, State,
+    evaluate, fit, parameters,
 };
 use schuss::{Kind, Result};
 use std::sync::Arc;
+
+mod testdata;
 
 #[path = "../examples/digits.rs"]
 mod digits;
@@ -525,5 +527,123 @@ fn what_excludes_each_other_is_refused() {
     for (settings, code) in cases {
         let given: Vec<_> = settings.iter().map(|(n, v)| (n.to_string(), v.clone())).collect();
         assert_eq!(optimizers::registry().make("adam", &given).unwrap_err().code(), code, "{settings:?}");
+    }
+}
+
+/// A schedule that moves the momentum too, and a rate that is scaled, on top of one another.
+fn scheduled(case: &Case) -> FitOptions<'_> {
+    let schedule = "linear(length='1 epoch') then one_cycle(pct_start=0.5, warmup=2)".parse().unwrap();
+    // Nothing gets better by that much.
+    let reduce = ReduceOnPlateau { factor: 0.5, patience: 1, min_delta: 9.0, cooldown: 1, ..Default::default() };
+    FitOptions { epochs: 5, schedule: Some(schedule), reduce_on_plateau: Some(reduce), ..case.options() }
+}
+
+#[test]
+fn every_step_is_as_fast_as_the_schedule_has_it() {
+    let case = Case::plain();
+    let schedule = Some("cosine(warmup='1 epoch', warmup_start=0.5)".parse().unwrap());
+    let options = FitOptions { schedule, epochs: 4, validation: None, ..case.options() };
+    let timetable = options.timetable(&case.optimizer, case.data.len()).unwrap().unwrap();
+    let steps = options.steps(&case.optimizer, case.data.len()).unwrap().1 as u64;
+    let mut machine = case.machine();
+    let outcome = case.fit(&mut machine, &options, Origin::Start, &mut quiet()).unwrap();
+    let last = |epoch: u64| case.optimizer.learning_rate * timetable.at(epoch * steps - 1).factor;
+    assert_eq!(outcome.history.get("learning_rate"), [1, 2, 3, 4].map(last));
+    // A listener that scales a constant rate makes the same steps, but for roundings of the factor.
+    let mut next = 0;
+    let mut scale = |event: &Event, _: &State| {
+        let factor = |t: u64| timetable.at(t).factor;
+        Ok(match event {
+            Event::Start { .. } => Flow::ScaleRate(factor(0)),
+            Event::Step { .. } => {
+                next += 1;
+                Flow::ScaleRate(factor(next) / factor(next - 1))
+            }
+            _ => Flow::Continue,
+        })
+    };
+    let unscheduled = FitOptions { schedule: None, ..options.clone() };
+    let mut scaled = case.machine();
+    let by_hand = case.fit(&mut scaled, &unscheduled, Origin::Start, &mut scale).unwrap();
+    let weights = |m: &Machine| parameters(m).into_iter().flat_map(|a| a.values).collect::<Vec<f32>>();
+    let (a, b) = (weights(&machine), weights(&scaled));
+    assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= 1e-6 * (1.0 + a.abs())), "{a:?}\n{b:?}");
+    let rates = |o: &Outcome| o.history.get("learning_rate");
+    testdata::assert_near("rates", &rates(&by_hand), &rates(&outcome), 1e-14);
+    let constant = case.run(&unscheduled);
+    assert_ne!(bits(&machine), constant.1);
+    // A constant schedule is none.
+    let schedule = Some("constant".parse().unwrap());
+    assert_eq!(case.run(&FitOptions { schedule, ..options }).1, constant.1);
+}
+
+#[test]
+fn a_scheduled_run_is_resumed_to_the_same_bits() {
+    for name in ["momentum", "adam"] {
+        let case = Case::new(with(name, &[]));
+        let options = scheduled(&case);
+        let whole = case.run(&options);
+        let rates = whole.0.history.get("learning_rate");
+        let timetable = options.timetable(&case.optimizer, case.data.len()).unwrap().unwrap();
+        let planned = |epoch: usize| case.optimizer.learning_rate * timetable.at(5 * epoch as u64 + 4).factor;
+        assert!((0..5).any(|e| rates[e] < 0.9 * planned(e)), "{name}: no plateau is reached: {rates:?}");
+        for step in 1..=25 {
+            let mut kept = None;
+            let error = case.fit(&mut case.machine(), &options, Origin::Start, &mut interrupt_after(step, &mut kept));
+            assert_eq!(error.unwrap_err().kind(), Kind::Interrupted);
+            let mut machine = case.machine();
+            let from = Origin::Snapshot(Box::new(kept.unwrap()));
+            let outcome = case.fit(&mut machine, &options, from, &mut quiet()).unwrap();
+            assert_eq!((&outcome, bits(&machine)), (&whole.0, whole.1.clone()), "{name}, step {step}");
+        }
+    }
+}
+
+#[test]
+fn a_schedule_that_does_not_fit_is_one_error() {
+    let case = Case::new(with("sgd", &[]));
+    let fitted = |options: &FitOptions| case.fit(&mut case.machine(), options, Origin::Start, &mut quiet());
+    let code = |options: FitOptions| fitted(&options).unwrap_err().code();
+    let schedule = |words: &str| FitOptions { schedule: Some(words.parse().unwrap()), ..case.options() };
+    assert_eq!(code(schedule("cosine(warmup='4 epochs')")), "schedule-too-long");
+    assert_eq!(code(schedule("one_cycle")), "schedule-without-momentum");
+    assert!(fitted(&schedule("one_cycle(cycle_momentum=false)")).is_ok());
+    let reduce = |reduce: ReduceOnPlateau| FitOptions { reduce_on_plateau: Some(reduce), ..case.options() };
+    let monitor = |name: &str| ReduceOnPlateau { monitor: Some(name.into()), ..Default::default() };
+    assert_eq!(code(reduce(ReduceOnPlateau { factor: 1.0, ..Default::default() })), "reduce-on-plateau");
+    assert_eq!(code(reduce(monitor("val_los"))), "unknown-monitor");
+    let without = FitOptions { validation: None, ..reduce(ReduceOnPlateau::default()) };
+    assert_eq!(code(without), "plateau-without-validation");
+    let mut wild = |_: &Event, _: &State| Ok(Flow::ScaleRate(f64::NAN));
+    let refused = case.fit(&mut case.machine(), &case.options(), Origin::Start, &mut wild);
+    assert_eq!(refused.unwrap_err().code(), "scale-rate");
+}
+
+#[test]
+fn plateaus_are_where_keras_finds_them() {
+    #[derive(serde::Deserialize)]
+    struct Plateau {
+        name: String,
+        mode: String,
+        factor: f64,
+        patience: usize,
+        min_delta: f64,
+        cooldown: usize,
+        min_lr: f64,
+        learning_rate: f64,
+        values: Vec<f64>,
+        rates: Vec<f64>,
+    }
+    for case in testdata::cases::<Plateau>("plateau.json") {
+        let Plateau { factor, patience, min_delta, cooldown, min_lr, .. } = case;
+        let reduce = ReduceOnPlateau { monitor: None, mode: None, factor, patience, min_delta, cooldown, min_lr };
+        let factors = reduce.factors(case.mode.parse().unwrap(), case.learning_rate, &case.values);
+        let mut rate = case.learning_rate;
+        for (epoch, (factor, expected)) in factors.iter().zip(&case.rates).enumerate() {
+            rate *= factor;
+            // Some roundings of factors.
+            assert!((rate - expected).abs() <= 1e-14 * expected, "{}, epoch {epoch}: {rate}, {expected}", case.name);
+        }
+        assert!(case.rates.last().is_some_and(|r| *r < case.learning_rate) && factors.len() == case.rates.len());
     }
 }
