@@ -51,6 +51,8 @@ pub enum Command {
     Bench(Bench),
     /// Show where an optimizer goes on given gradients, without a model
     Trace(Trace),
+    /// Show the learning rate of every step of a run, without running it
+    Schedule(Schedule),
 }
 
 /// `schuss train`.
@@ -189,6 +191,38 @@ pub struct Trace {
     #[arg(long)]
     pub state: bool,
     /// One JSON object a line: step, theta, state
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `schuss schedule`.
+#[derive(Args, Debug)]
+pub struct Schedule {
+    /// The schedule, as "one_cycle(pct_start=0.25)" or "linear(length='5 epochs') then cosine"
+    #[arg(value_name = "SPEC")]
+    pub spec: String,
+    /// Steps of the run; no data are read
+    #[arg(long, value_name = "N", conflicts_with = "data")]
+    pub steps: Option<usize>,
+    /// Passes over the data [30; 1 with --steps]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub epochs: Option<String>,
+    /// Samples in a step [128]
+    #[arg(long, value_name = "N|full", allow_hyphen_values = true)]
+    pub batch_size: Option<String>,
+    /// A data set's name, a file or a folder [the embedded digits]
+    #[arg(long, value_name = "NAME|PATH")]
+    pub data: Option<String>,
+    /// Whose learning rate it is, unless one is given [see `schuss list optimizer`]
+    #[arg(long, value_name = "NAME")]
+    pub optimizer: Option<String>,
+    /// The rate that is scaled [the optimizer's default]
+    #[arg(long, value_name = "X", allow_hyphen_values = true)]
+    pub learning_rate: Option<String>,
+    /// Draw it
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+    /// One JSON object a line for each step, counted from 0
     #[arg(long)]
     pub json: bool,
 }

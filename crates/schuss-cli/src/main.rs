@@ -8,8 +8,10 @@ mod evaluate;
 mod interrupt;
 mod list;
 mod output;
+mod plot;
 mod predict;
 mod progress;
+mod schedule;
 mod shortcuts;
 mod summary;
 mod text;
@@ -55,5 +57,6 @@ fn run(out: &mut Output) -> Result {
         Some(Command::Explain(arguments)) => list::explain(&arguments, out),
         Some(Command::Bench(arguments)) => bench::bench(&arguments, out),
         Some(Command::Trace(arguments)) => trace::trace(&arguments, out),
+        Some(Command::Schedule(arguments)) => schedule::schedule(&arguments, out),
     }
 }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 /// How a length is written, for errors.
-pub const WRITTEN: &str = "500 (steps), \"3 epochs\", \"60000 samples\" or \"30 %\" (of the run)";
+pub const WRITTEN: &str = "500 (steps), \"3 epochs\", \"60000 samples\", \"30 %\"";
 
 /// Part of a run. What is stated in epochs, samples or a share means the same for any batch size.
 #[derive(Clone, Copy, Debug, PartialEq)]
