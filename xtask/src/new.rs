@@ -29,6 +29,7 @@ const KINDS: &[Kind] = &[
     Kind { name: "activation", folder: "activations", example: "softsign", test: "every_activation", oracle: Some("activations") },
     Kind { name: "initializer", folder: "initializers", example: "he_normal", test: "every_initializer", oracle: Some("initializers") },
     Kind { name: "regularizer", folder: "regularizers", example: "l2", test: "every_regularizer", oracle: None },
+    Kind { name: "schedule", folder: "schedules", example: "exponential", test: "every_schedule", oracle: Some("schedules") },
     Kind { name: "operation", folder: "graph/ops", example: "absolute", test: "every_operation", oracle: None },
 ];
 

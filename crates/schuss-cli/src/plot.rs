@@ -6,8 +6,8 @@ use std::fmt::Write;
 pub struct Panel<'a> {
     /// What the numbers are.
     pub name: &'a str,
-    /// One for each step.
-    pub values: &'a [f64],
+    /// One for each step that has one.
+    pub values: Vec<Option<f64>>,
     /// Does the axis begin at 0?
     pub from_zero: bool,
 }
@@ -16,7 +16,7 @@ const WIDTH: f64 = 760.0;
 const PANEL: f64 = 280.0;
 const LEFT: f64 = 80.0;
 const RIGHT: f64 = 20.0;
-const TOP: f64 = 40.0;
+const TOP: f64 = 56.0;
 const BETWEEN: f64 = 56.0;
 
 /// Panels below each other over the same steps.
@@ -37,7 +37,7 @@ pub fn svg(title: &str, panels: &[Panel]) -> String {
 
 fn panel(out: &mut String, p: &Panel, top: f64, is_last: bool) {
     let (right, bottom) = (WIDTH - RIGHT, top + PANEL);
-    let (min, max) = p.values.iter().fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
+    let (min, max) = p.values.iter().flatten().fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
     let (min, max) = if p.from_zero { (min.min(0.0), max) } else { (min, max) };
     // A constant has no height of its own.
     let (min, max) =
@@ -58,16 +58,22 @@ fn panel(out: &mut String, p: &Panel, top: f64, is_last: bool) {
         line(format!("<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{label}</text>", bottom + 18.0));
     }
     line(format!("<path d=\"M{LEFT} {top} V{bottom} H{right}\" fill=\"none\" stroke=\"#333333\"/>"));
-    line(format!("<text x=\"{}\" y=\"{}\">{}</text>", LEFT + 8.0, top + 12.0, escaped(p.name)));
+    line(format!("<text x=\"{LEFT}\" y=\"{}\">{}</text>", top - 6.0, escaped(p.name)));
     if is_last {
         line(format!("<text x=\"{right}\" y=\"{}\" text-anchor=\"end\">step</text>", bottom + 36.0));
     }
-    let points: Vec<String> =
-        kept(p.values, (right - LEFT) as usize).map(|i| format!("{:.2},{:.2}", x(i as f64), y(p.values[i]))).collect();
-    line(format!(
-        "<polyline points=\"{}\" fill=\"none\" stroke=\"#1f6fb4\" stroke-width=\"1.8\" stroke-linejoin=\"round\"/>",
-        points.join(" ")
-    ));
+    let columns = (right - LEFT) as usize;
+    let mut start = 0;
+    for part in p.values.chunk_by(|a, b| a.is_some() == b.is_some()) {
+        let values: Vec<f64> = part.iter().copied().flatten().collect();
+        let points = kept(&values, columns).map(|i| format!("{:.2},{:.2}", x((start + i) as f64), y(values[i])));
+        let points = points.collect::<Vec<_>>().join(" ");
+        start += part.len();
+        if !points.is_empty() {
+            let style = "fill=\"none\" stroke=\"#1f6fb4\" stroke-width=\"1.8\" stroke-linejoin=\"round\"";
+            line(format!("<polyline points=\"{points}\" {style}/>"));
+        }
+    }
 }
 
 /// The places of the points to draw: all, or of each column of the picture the first, least, greatest and last.
@@ -75,9 +81,8 @@ fn kept(values: &[f64], columns: usize) -> impl Iterator<Item = usize> + '_ {
     let size = if values.len() > 4 * columns { values.len().div_ceil(columns) } else { 1 };
     values.chunks(size).enumerate().flat_map(move |(c, chunk)| {
         let by_value = |a: &usize, b: &usize| chunk[*a].total_cmp(&chunk[*b]);
-        let extreme = |i: Option<usize>| i.unwrap_or(0);
-        let (least, most) = (extreme((0..chunk.len()).min_by(by_value)), extreme((0..chunk.len()).max_by(by_value)));
-        let mut places = vec![0, least, most, chunk.len() - 1];
+        let (least, most) = ((0..chunk.len()).min_by(by_value), (0..chunk.len()).max_by(by_value));
+        let mut places: Vec<usize> = [Some(0), least, most, Some(chunk.len() - 1)].into_iter().flatten().collect();
         places.sort_unstable();
         places.dedup();
         places.into_iter().map(move |i| c * size + i)
@@ -118,7 +123,7 @@ mod tests {
     #[test]
     fn ticks_are_round() {
         assert_eq!(ticks(0.0, 100.0), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
-        assert_eq!(ticks(0.85, 0.95).len(), 6);
+        assert_eq!(ticks(0.85, 0.95).len(), 5);
         assert_eq!([0.0, 0.3, 1500.0, 2e-4, 1.25e-7].map(shown), ["0", "0.3", "1500", "2e-4", "1.2e-7"]);
     }
 
@@ -127,12 +132,15 @@ mod tests {
         let values: Vec<f64> = (0..100_000).map(|i| if i == 77_777 { 3.0 } else { 1.0 }).collect();
         let places: Vec<usize> = kept(&values, 700).collect();
         assert!(places.contains(&77_777) && places.len() < 4 * 701 && places.is_sorted());
-        let picture = svg("a < b & \"c\"", &[Panel { name: "rate", values: &values, from_zero: true }]);
+        let whole = values.into_iter().map(Some).collect();
+        let picture = svg("a < b & \"c\"", &[Panel { name: "rate", values: whole, from_zero: true }]);
         assert!(picture.contains("<title>a &lt; b &amp; &quot;c&quot;</title>"));
         assert!(!picture.contains("NaN") && !picture.contains("inf"));
-        for flat in [&[0.0][..], &[2.0, 2.0], &[]] {
-            let picture = svg("flat", &[Panel { name: "rate", values: flat, from_zero: false }]);
+        for flat in [vec![Some(0.0)], vec![Some(2.0), Some(2.0)], vec![None, Some(1.0), None, Some(2.0)]] {
+            let parts = flat.iter().flatten().count().min(flat.len() / 2).max(1);
+            let picture = svg("flat", &[Panel { name: "rate", values: flat.clone(), from_zero: false }]);
             assert!(!picture.contains("NaN") && !picture.contains("inf"), "{flat:?}: {picture}");
+            assert_eq!(picture.matches("<polyline").count(), parts, "{flat:?}");
         }
     }
 }

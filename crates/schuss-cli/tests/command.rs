@@ -221,9 +221,20 @@ fn wrong_input_gets_one_line() {
         ("train --learning-rate -1", 2, "value-not-allowed"),
         ("train --set model.units=[0]", 2, "value-not-allowed"),
         ("train --epochs 1 --out done", 1, "folder-exists"),
-        ("train --schedule cosine", 2, "not-available"),
+        ("train --schedule cosin", 2, "unknown-name"),
+        ("train --schedule cosine(alhpa=0.1)", 2, "unknown-setting"),
+        ("train --schedule cosine(warmup=-5)", 2, "value-not-allowed"),
+        ("train --schedule noam --out long", 2, "schedule-too-long"),
+        ("train --optimizer sgd --schedule one_cycle --out still", 2, "schedule-without-momentum"),
+        ("schedule cosin", 2, "unknown-name"),
+        ("schedule cosine(decay_steps=11) --steps 10", 2, "schedule-too-long"),
+        ("schedule cosine --steps 0", 2, "value-not-allowed"),
+        ("schedule cosine --epochs -1", 2, "value-not-allowed"),
+        ("schedule cosine --steps 9 --batch-size full", 2, "full-batch-without-data"),
+        ("schedule cosine --steps 9 --data digits", 2, "wrong-arguments"),
+        ("schedule cosine --steps 9 --plot no/where.svg", 1, "write-failed"),
         ("train --augment flip", 2, "not-available"),
-        ("train --optimizer adam:torch", 2, "not-available"),
+        ("train --optimizer adam:troch", 2, "unknown-name"),
         ("train --data nowhere", 1, "no-data"),
         ("explain adma", 2, "unknown-name"),
     ] {
@@ -281,4 +292,33 @@ fn whatever_is_listed_can_be_explained() {
     let line = folder.text("bench --work tiny --seconds 0.1 --json");
     let row: Value = serde_json::from_str(line.trim()).unwrap();
     assert!(row["peer"] == "schuss" && row["samples_per_s"].as_f64().unwrap() > 0.0, "{row}");
+}
+
+#[test]
+fn a_schedule_is_shown_drawn_and_followed() {
+    let folder = Folder::new("schedule");
+    // 1437 digits by 128 are 12 steps an epoch.
+    let steps =
+        folder.events("schedule one_cycle(warmup='1epoch') --epochs 4 --learning-rate 0.01 --json --plot a.svg");
+    assert_eq!(steps.len(), 48);
+    let rate = |i: usize| steps[i]["learning_rate"].as_f64().unwrap();
+    assert!(rate(0) == 0.0 && steps[12]["epoch"] == 2 && (rate(12) - 0.01 / 25.0).abs() < 1e-15);
+    assert!(steps.iter().all(|s| s["momentum"].as_f64().is_some_and(|m| (0.84..0.96).contains(&m))));
+    let picture = String::from_utf8(folder.read("a.svg")).unwrap();
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"), "{picture}");
+    assert_eq!(picture.matches("<polyline").count(), 2, "rate and momentum");
+    let table = folder.text("schedule cosine --steps 1000 --epochs 10");
+    assert!(table.lines().count() == 22 && table.lines().last().unwrap().starts_with("999"), "{table}");
+
+    // Training goes by the rates that are shown: the last one of each epoch is in its history.
+    folder.text("train --schedule one_cycle(warmup='1epoch') --epochs 4 --learning-rate 0.01 --out run --json");
+    let history = folder.history("run");
+    let column = history[0].split(',').position(|c| c == "learning_rate").unwrap();
+    for (epoch, row) in history[1..].iter().enumerate() {
+        let found: f64 = row.split(',').nth(column).unwrap().parse().unwrap();
+        assert_eq!(found, rate(12 * epoch + 11), "epoch {}", epoch + 1);
+    }
+    let explained = folder.text("explain one_cycle");
+    assert!(explained.contains("pct_start") && explained.contains("every schedule takes"), "{explained}");
+    assert!(folder.text("list schedule").lines().count() > 14);
 }

@@ -17,6 +17,7 @@ mod choices;
 mod description;
 mod model;
 pub mod models;
+mod preview;
 mod resolved;
 mod settings;
 mod setup;
@@ -26,6 +27,7 @@ mod training;
 mod transfer;
 
 pub use model::Model;
+pub use preview::Preview;
 pub use resolved::{Architecture, Resolved};
 pub use setup::{LayerSummary, Setup};
 pub use tables::{Listed, Tables};
