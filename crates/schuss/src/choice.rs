@@ -73,8 +73,11 @@ fn made<T>(table: &Registry<T>, words: &str) -> Result<(String, T)> {
     Ok((in_words(entry.name, &settings), thing))
 }
 
+/// Settings as they are given, not yet looked at.
+type Given = Vec<(String, Argument)>;
+
 /// The entry that words name, and the settings that they give it.
-pub fn read<'a, T>(table: &'a Registry<T>, words: &str) -> Result<(&'a Entry<T>, Vec<(String, Argument)>)> {
+pub fn read<'a, T>(table: &'a Registry<T>, words: &str) -> Result<(&'a Entry<T>, Given)> {
     let (name, inside) = match words.trim().split_once('(') {
         Some((name, rest)) => (name.trim_end(), rest.strip_suffix(')')),
         None => (words.trim(), Some("")),
