@@ -223,7 +223,7 @@ fn wrong_input_gets_one_line() {
         ("train --epochs 1 --out done", 1, "folder-exists"),
         ("train --schedule cosine", 2, "not-available"),
         ("train --augment flip", 2, "not-available"),
-        ("train --optimizer adam:torch", 2, "not-available"),
+        ("train --optimizer adam:flax", 2, "unknown-name"),
         ("train --data nowhere", 1, "no-data"),
         ("explain adma", 2, "unknown-name"),
     ] {

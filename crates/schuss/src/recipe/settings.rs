@@ -79,4 +79,4 @@ pub const THINGS: &[&str] = &["data", "model", "optimizer", "loss"];
 pub const TOP: &[&str] = &["data", "model", "optimizer", "loss", "metrics", "train"];
 
 /// Paths that later versions have.
-pub const RESERVED: &[&str] = &["schedule", "augment", "optimizer.dialect"];
+pub const RESERVED: &[&str] = &["schedule", "augment"];
