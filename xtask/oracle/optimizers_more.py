@@ -14,6 +14,8 @@ import torch
 
 torch.set_default_dtype(torch.float64)
 
+LIBRARIES = {"torch": ("PyTorch", torch.__version__.split("+")[0]), "optax": ("Optax", optax.__version__)}
+
 ADAM = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
 PROBE = {"learning_rate": 0.05, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3}
 L2 = {"decay": "l2"}
@@ -182,7 +184,7 @@ def cases(rule, defaults, probe, variants, walk):
 def keep(library, rule, made):
     file = rule.replace(":", "_") if ":" in rule else f"{rule}_{library}"
     write(f"optimizers/{file}.json", "optimizers_more.py",
-          [f"Walked by {library}; theta and evaluated are after the step: [step][tensor][element]."], made)
+          ["theta and evaluated are after the step: [step][tensor][element]."], made, LIBRARIES.get(library))
 
 
 def make():

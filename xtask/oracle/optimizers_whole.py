@@ -5,7 +5,7 @@ Three tensors: 3, 3 x 4 (wide) and 4 x 2 (tall); 12 steps drawn once, with zeros
 
 import optimizers
 import optimizers_more
-from optimizers_more import case
+from optimizers_more import LIBRARIES, case
 from reference import jnp, keras, np, random, write
 
 import optax
@@ -68,22 +68,22 @@ def keep(library, rule, defaults, probe, variants, walk):
             made.append(case(f"{variant}-{setting}", rule, settings, SERIES, walk(settings)) |
                         {"shapes": SHAPES, "start": START})
     write(f"optimizers/whole_{rule.replace(':', '_')}.json", "optimizers_whole.py",
-          [f"Walked by {library}; theta is after the step: [step][tensor][element]."], made)
+          ["theta is after the step: [step][tensor][element]."], made, LIBRARIES.get(library))
 
 
 def make():
     for rule, (build, defaults, probe, variants) in KERAS.items():
         config = build(**defaults).get_config() if rule == "muon" else build().get_config()
         assert all(np.isclose(config[key], value, rtol=1e-15) for key, value in defaults.items()), rule
-        keep("Keras", rule, defaults, probe, variants, lambda s: optimizers.run(build(**s), SERIES))
+        keep("keras", rule, defaults, probe, variants, lambda s: optimizers.run(build(**s), SERIES))
     own = keras.optimizers.Muon().get_config()
     for key, value in MUON.items():
         assert own[key] == value, (key, own[key])
     for rule, (build, words, defaults, probe, variants) in TORCH.items():
-        keep("PyTorch", rule, defaults, probe, variants,
+        keep("torch", rule, defaults, probe, variants,
              lambda s: optimizers_more.walk_torch(build, words, s, SERIES)[0])
     for rule, (build, defaults, probe, variants) in OPTAX.items():
-        keep("Optax", rule, defaults, probe, variants, lambda s: optimizers_more.walk_optax(build(s), SERIES))
+        keep("optax", rule, defaults, probe, variants, lambda s: optimizers_more.walk_optax(build(s), SERIES))
 
 
 if __name__ == "__main__":

@@ -49,15 +49,15 @@ def random(name):
     return np.random.default_rng(list(name.encode()))
 
 
-def write(path, maker, notes, cases):
+def write(path, maker, notes, cases, library=None):
     """Writes one reference file. Python prints the shortest decimal that reads back as the same float64."""
     names = [case["name"] for case in cases]
     assert len(set(names)) == len(names), "case names must be unique"
     file = {
         "made_by": f"xtask/oracle/{maker}",
-        "library": "Keras",
-        "version": keras.__version__,
-        "backend": f"jax {jax.__version__}, float64",
+        "library": library[0] if library else "Keras",
+        "version": library[1] if library else keras.__version__,
+        "backend": "float64" if library else f"jax {jax.__version__}, float64",
         "notes": notes,
         "cases": cases,
     }

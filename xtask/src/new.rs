@@ -22,7 +22,7 @@ struct Kind {
 
 #[rustfmt::skip]
 const KINDS: &[Kind] = &[
-    Kind { name: "optimizer", folder: "optimizers", example: "adagrad", test: "every_optimizer", oracle: Some("optimizers") },
+    Kind { name: "optimizer", folder: "optimizers", example: "yogi", test: "every_optimizer", oracle: Some("optimizers_more") },
     Kind { name: "layer", folder: "layers", example: "flatten", test: "every_layer", oracle: None },
     Kind { name: "loss", folder: "losses", example: "mean_squared_error", test: "every_loss", oracle: Some("losses") },
     Kind { name: "metric", folder: "metrics", example: "mean_squared_error", test: "every_metric", oracle: Some("metrics") },
@@ -84,7 +84,7 @@ fn draft(kind: &Kind, name: &str, example: &str, table: &str) -> Result<(String,
     });
     let declared: String = declared.collect();
     let missing = || format!("the {} table has no line of {}", kind.name, kind.example);
-    let in_list = [format!("{}::ENTRY", kind.example), format!("{}::LINE", kind.example)];
+    let in_list = ["ENTRY", "ENTRIES", "LINE"].map(|line| format!("{}::{line}", kind.example));
     let at = in_list.iter().find_map(|entry| declared.find(entry.as_str())).ok_or_else(missing)?;
     let open = declared[..at].rfind('[').ok_or_else(missing)? + 1;
     let close = at + declared[at..].find(']').ok_or_else(missing)?;

@@ -15,6 +15,9 @@ use std::path::Path;
 #[derive(Deserialize)]
 struct Case {
     name: String,
+    /// Who walked.
+    #[serde(skip)]
+    oracle: String,
     rule: String,
     settings: BTreeMap<String, Argument>,
     shapes: Vec<Vec<usize>>,
@@ -30,12 +33,20 @@ impl Case {
     fn all() -> Vec<Case> {
         #[derive(Deserialize)]
         struct File {
+            library: String,
+            version: String,
             cases: Vec<Case>,
         }
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/optimizers");
         let files = folder.read_dir().expect("testdata/optimizers").map(|f| f.expect("a folder's entry").path());
         let read = |path| std::fs::read_to_string(path).expect("a readable file");
-        files.flat_map(|path| serde_json::from_str::<File>(&read(path)).expect("a file of cases").cases).collect()
+        let mut all = Vec::new();
+        for path in files {
+            let file: File = serde_json::from_str(&read(path)).expect("a file of cases");
+            let oracle = format!("{} {}", file.library, file.version);
+            all.extend(file.cases.into_iter().map(|case| Case { oracle: oracle.clone(), ..case }));
+        }
+        all
     }
 
     fn optimizer(&self) -> Optimizer {
@@ -332,6 +343,75 @@ fn rules_on_whole_arrays_stay_near_the_reference_in_f32() {
                     let near = (f64::from(x) - y).abs() <= 1e-5 * y.abs().max(0.1);
                     assert!(near, "{} {}, {}, step {}, element {i}: {x}, {y}", case.rule, case.name, isa.name(), t + 1);
                 }
+            }
+        }
+    }
+}
+
+/// The greatest difference of a case's walk: in f64 from its library's, in f32 from the reference's.
+fn differences(case: &Case) -> (f64, f64) {
+    let optimizer = case.optimizer();
+    let greatest = |got: &[f64], want: &[f64]| {
+        let of = |(x, y): (&f64, &f64)| (x - y).abs() / y.abs().max(1e-3);
+        got.iter().zip(want).map(of).fold(0.0, f64::max)
+    };
+    let steps = walk(&optimizer, &case.tensors(), &case.gradients);
+    let exact = steps.iter().zip(&case.theta).map(|(after, want)| greatest(&after.theta, &want.concat()));
+    let exact = exact.fold(0.0, f64::max);
+    let within = |&g: &f64| if g == 0.0 { g } else { g.signum() * g.abs().clamp(1e-12, 1e12) };
+    let step = |step: &Vec<Vec<f64>>| step.iter().map(|g| g.iter().map(within).collect()).collect();
+    let gradients: Vec<Vec<Vec<f64>>> = case.gradients.iter().map(step).collect();
+    let reference = walk(&optimizer, &case.tensors(), &gradients);
+    let single = walk_f32(Isa::Portable, &optimizer, &case.tensors(), &gradients);
+    let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+    // Of what nearly cancels, the share of what it was before.
+    let scale = |want: &[f64]| want.iter().map(|x| x.abs()).fold(0.0, f64::max).max(1.0);
+    let of = |(got, want): (&After<f32>, &After<f64>)| {
+        let most = wide(&got.theta).iter().zip(&want.theta).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max);
+        most / scale(&want.theta)
+    };
+    (exact, single.iter().zip(&reference).map(of).fold(0.0, f64::max))
+}
+
+/// docs/optimizers.md is made here: with SCHUSS_BLESS=1 it is written anew.
+#[test]
+fn the_table_in_the_docs_is_up_to_date() {
+    let power = |x: f64| if x == 0.0 { "0".into() } else { format!("1e{}", x.log10().ceil()) };
+    let mut rows: BTreeMap<(String, String), (usize, f64, f64)> = BTreeMap::new();
+    for case in Case::all() {
+        let (exact, single) = differences(&case);
+        let row = rows.entry((case.rule, case.oracle)).or_default();
+        *row = (row.0 + 1, row.1.max(exact), row.2.max(single));
+    }
+    let mut text = String::from(
+        "# Optimizers and whom they walk with\n\n\
+         Made by `SCHUSS_BLESS=1 cargo test --package schuss --test every_optimizer`; checked by every test run.\n\n\
+         Each rule walks 12 steps over given gradients (both signs, zeros, 1e-20, 1e3, for most also 1e20), at its\n\
+         defaults and at settings where every number shows, beside the library named here, in float64 there and here.\n\
+         The columns are powers of ten that no difference exceeds: `f64` between our reference and the library, relative\n\
+         to the number (or to 0.001); `f32` between our 32-bit steps and our reference, for gradients within\n\
+         1e-12 … 1e12, relative to the greatest parameter (or to 1).\n\n\
+         | rule | walked by | cases | f64 | f32 |\n|---|---|---|---|---|\n",
+    );
+    for ((rule, oracle), (cases, exact, single)) in rows {
+        text += &format!("| `{rule}` | {oracle} | {cases} | {} | {} |\n", power(exact), power(single));
+    }
+    text += "\n`momentum`, `nag` and `gradient_descent` are `sgd` with other defaults. `name:keras` is the plain name where\n\
+             Keras has the rule. `schuss explain NAME` tells how the forms differ.\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/optimizers.md");
+    if std::env::var_os("SCHUSS_BLESS").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    // Another machine's powers and roots may differ in the last digit: by one power of ten at most.
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(kept.lines().count(), text.lines().count(), "SCHUSS_BLESS=1 writes it anew");
+    for (kept, new) in kept.lines().zip(text.lines()) {
+        let cells = |line: &str| line.split(" | ").map(|c| c.trim_matches(['|', ' ']).to_owned()).collect::<Vec<_>>();
+        let (kept, new) = (cells(kept), cells(new));
+        for (i, (kept, new)) in kept.iter().zip(&new).enumerate() {
+            match (kept.parse::<f64>(), new.parse::<f64>()) {
+                (Ok(bound), Ok(x)) if i >= 3 => assert!(x <= 10.0 * bound.max(1e-15), "{new} instead of {kept}"),
+                _ => assert_eq!(kept, new, "SCHUSS_BLESS=1 writes it anew"),
             }
         }
     }

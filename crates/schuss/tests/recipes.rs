@@ -180,8 +180,14 @@ fn what_a_recipe_may_not_say_is_one_error() {
         ("optimizer.learning_rate=-1", "value-not-allowed", "`learning_rate` is -1"),
         ("data.validation=1.0", "value-not-allowed", "`validation` is 1.0"),
         ("train.precision=bf16", "not-available", "\"f32\""),
-        ("optimizer=adam:troch", "unknown-name", "did you mean `adam:torch`?"),
-        ("optimizer.dialect=torch", "not-available", "optimizer.dialect"),
+        ("optimizer=adam:flax", "unknown-name", "adam:torch"),
+        ("optimizer.dialect=flax", "unknown-name", "adam:torch"),
+        ("optimizer.dialect=3", "recipe-type", "`dialect` is 3"),
+        ("optimizer.groups=3", "recipe-type", "[[optimizer.groups]]"),
+        ("optimizer.groups=[{name='sgd'}]", "recipe-type", "has no match"),
+        ("optimizer.groups=[{match='('}]", "bad-expression", "optimizer.groups.0"),
+        ("optimizer.groups=[{match='bias', clipnorm=1.0}]", "not-in-a-group", "`clipnorm`"),
+        ("optimizer.groups=[{match='bias', learning_rate=-1.0}]", "value-not-allowed", "optimizer.groups.0"),
         ("schedule=cosin", "unknown-name", "no schedule `cosin`; did you mean `cosine`?"),
         ("schedule.name=cosin", "unknown-name", "did you mean `cosine`?"),
         ("schedule.alpha=0.1", "recipe-type", "a table with a name"),
@@ -595,4 +601,21 @@ fn a_layer_of_ones_own_is_saved_and_loaded_with_a_table_that_has_it() {
     let wide = Dataset::inputs([1.0, 2.0], &[2]).unwrap();
     assert_eq!(loaded.predict(&wide).unwrap_err().code(), "sample-shape");
     assert_eq!(loaded.evaluate(&Dataset::inputs([1.0], &[1]).unwrap()).unwrap_err().code(), "no-targets");
+}
+
+#[test]
+fn dialects_and_groups_are_written_down_and_read_again() {
+    let group = "optimizer.groups=[{match='bias$', learning_rate=0.5}, {match='o/', name='sgd', dialect='torch'}]";
+    let given = recipe(&["optimizer.name=rmsprop", "optimizer.dialect=torch", "optimizer.global_clipnorm=2", group]);
+    let text = resolved(&given).unwrap();
+    for line in
+        ["name = \"rmsprop:torch\"", "rho = 0.99", "global_clipnorm = 2.0", "match = \"bias$\"", "name = \"sgd:torch\""]
+    {
+        assert!(text.contains(line), "{line} is missing in\n{text}");
+    }
+    // A group without a name has the optimizer's own settings.
+    assert_eq!(text.matches("name = \"rmsprop:torch\"").count(), 2);
+    assert!(!text.contains("clipnorm = 0"), "what is as usual is not written");
+    assert_eq!(resolved(&Recipe::from_toml(&text).unwrap()).unwrap(), text);
+    assert_eq!(resolved(&recipe(&["optimizer=adam:keras"])).unwrap(), resolved(&recipe(&["optimizer=adam"])).unwrap());
 }

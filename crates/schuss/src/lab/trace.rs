@@ -24,6 +24,9 @@ pub enum Gradients<'a> {
     Of(&'a Surface, usize),
 }
 
+/// What an optimizer keeps, by name.
+pub type State = Vec<(String, Vec<f64>)>;
+
 /// A step of a trace.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TraceStep {
@@ -32,7 +35,7 @@ pub struct TraceStep {
     /// Where the next gradient is taken.
     pub theta: Vec<f64>,
     /// What the optimizer keeps, by name; `evaluated` are the weights to evaluate with, where they are not θ.
-    pub state: Vec<(String, Vec<f64>)>,
+    pub state: State,
 }
 
 /// The parameter's name.
@@ -96,14 +99,17 @@ pub fn trace(
 
 /// Who makes the steps.
 enum Walker {
-    F64(Walk),
+    F64(Box<Walk>),
     F32(Box<Machine>),
 }
 
 impl Walker {
     fn new(optimizer: &Optimizer, shape: &[usize], start: &[f64], precision: Precision) -> Result<Self> {
         Ok(match precision {
-            Precision::F64 => Walker::F64(Walk::new(optimizer, vec![(THETA.into(), shape.to_vec(), start.to_vec())])?),
+            Precision::F64 => {
+                let walk = Walk::new(optimizer, vec![(THETA.into(), shape.to_vec(), start.to_vec())])?;
+                Walker::F64(Box::new(walk))
+            }
             Precision::F32 => {
                 let isa = Isa::chosen().map_err(|message| Error::value("bad-isa", message))?;
                 let options = Options { threads: 1, isa, without: Vec::new(), seed: 0 };
@@ -122,9 +128,9 @@ impl Walker {
         }
     }
     /// θ, and what is kept beside it.
-    fn now(&mut self) -> Result<(Vec<f64>, Vec<(String, Vec<f64>)>)> {
+    fn now(&mut self) -> Result<(Vec<f64>, State)> {
         let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
-        let (all, evaluated): (Vec<(String, Vec<f64>)>, _) = match self {
+        let (all, evaluated): (State, _) = match self {
             Walker::F64(walk) => {
                 let all = walk.variables().map(|(name, x)| (name.to_owned(), x.to_vec())).collect();
                 (all, walk.evaluated()?.map(|all| all.concat()))

@@ -146,8 +146,9 @@ impl Recipe {
             })?;
             // A group without a name has the optimizer's own rule and settings, but for what it says itself.
             if !table.contains_key("name") {
-                let own = named(optimizer.name, &optimizer.settings);
-                table = own.into_iter().chain(table).collect();
+                let whole = |name: &str| WHOLE.contains(&name);
+                let own = named(optimizer.name, &optimizer.settings).into_iter().filter(|(key, _)| !whole(key));
+                table = own.chain(table).collect();
             }
             let own = optimizer_of(tables, &place, table)?;
             if let Some(name) = own.settings.iter().map(|s| s.0).find(|name| WHOLE.contains(name)) {

@@ -111,4 +111,4 @@ pub const THINGS: &[&str] = &["data", "model", "optimizer", "schedule", "loss"];
 pub const TOP: &[&str] = &["data", "model", "optimizer", "schedule", "loss", "metrics", "train"];
 
 /// Paths that later versions have.
-pub const RESERVED: &[&str] = &["augment", "optimizer.dialect"];
+pub const RESERVED: &[&str] = &["augment"];
