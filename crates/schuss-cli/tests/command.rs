@@ -322,3 +322,67 @@ fn a_schedule_is_shown_drawn_and_followed() {
     assert!(explained.contains("pct_start") && explained.contains("every schedule takes"), "{explained}");
     assert!(folder.text("list schedule").lines().count() > 14);
 }
+
+#[test]
+fn a_trace_shows_every_step_of_an_optimizer() {
+    let folder = Folder::new("trace");
+    folder.write("g.csv", "0.5,-1,0\n\n1e-20, 2 ,1e20\n");
+    let text = folder.text(
+        "trace --optimizer sgd --set learning_rate=0.5 --set momentum=0.5 --start 1,2,-3 --gradients g.csv --state",
+    );
+    let rows: Vec<Vec<f64>> = (text.lines())
+        .map(|line| line.trim_start_matches("# v ").split(',').map(|x| x.parse().unwrap()).collect())
+        .collect();
+    let want = [[0.75, 2.5, -3.0], [-0.25, 0.5, 0.0], [0.625, 1.75, -5e19], [-0.125, -0.75, -5e19]];
+    assert_eq!(rows, want);
+    assert!(text.starts_with("7.5000000000000000e-1,"), "seventeen digits: {text}");
+    let events = folder.events(
+        "trace --optimizer adam --set use_ema=true --start 1,1,1,1 --shape 2x2 --surface quadratic --steps 3 --json",
+    );
+    assert_eq!(events.len(), 3);
+    assert_eq!(events[2]["step"], 3);
+    assert_eq!(events[2]["state"]["m"].as_array().unwrap().len(), 4);
+    assert_eq!(events[2]["state"]["evaluated"], events[2]["state"]["average"]);
+    let single = folder.text("trace --optimizer adam --start 1,-1 --surface rosenbrock --steps 5 --precision f32");
+    let double = folder.text("trace --optimizer adam --start 1,-1 --surface rosenbrock --steps 5");
+    assert_ne!(single, double);
+    let last = |text: &str| text.lines().last().unwrap().split(',').next().unwrap().parse::<f64>().unwrap();
+    assert!((last(&single) - last(&double)).abs() < 1e-6);
+    folder.write("short.csv", "1,2,3\n1,2\n");
+    folder.write("bad.csv", "1,2,x\n");
+    folder.write("empty.csv", "\n");
+    for (args, code) in [
+        ("--optimizer sgd --start 1,2,3 --gradients short.csv", "wrong-count"),
+        ("--optimizer sgd --start 1,2,3 --gradients bad.csv", "not-a-number"),
+        ("--optimizer sgd --start 1,2,3 --gradients empty.csv", "no-gradients"),
+        ("--optimizer sgd --start 1,2,3 --gradients none.csv", "file-unreadable"),
+        ("--optimizer sgd --start 1,2,3", "wrong-arguments"),
+        ("--optimizer sgd --start 1,2,3 --surface beale", "wrong-count"),
+        ("--optimizer sgd --start 1,2 --surface rosenbrok", "unknown-name"),
+        ("--optimizer sdg --start 1,2 --surface beale", "unknown-name"),
+        ("--optimizer sgd --start 1,nan --surface beale", "not-a-number"),
+        ("--optimizer sgd --start 1,2 --shape 3x1 --surface beale", "value-not-allowed"),
+        ("--optimizer sgd --start 1,2 --surface beale --precision f16", "value-not-allowed"),
+        ("--optimizer sgd --start 9,9 --surface rosenbrock", "not-finite"),
+    ] {
+        let output = folder.run(&format!("trace {args}"));
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && errors.trim_end().ends_with(&format!("[{code}]")), "{args}: {errors}");
+        assert_eq!(errors.lines().count(), 1, "{args}: {errors}");
+    }
+}
+
+#[test]
+fn a_rate_that_means_something_else_elsewhere_is_told_once() {
+    let folder = Folder::new("caution");
+    for (args, told) in [
+        ("--optimizer adadelta", true),
+        ("--optimizer rmsprop --learning-rate 0.05", true),
+        ("--optimizer adadelta:torch", false),
+        ("--optimizer rmsprop", false),
+    ] {
+        let output = folder.run(&format!("train {args} --epochs 1"));
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(errors.matches("warning: ").count(), usize::from(told), "{args}: {errors}");
+    }
+}

@@ -75,6 +75,15 @@ impl Rule for Adadelta {
     fn name(&self) -> &'static str {
         self.name
     }
+    fn caution(&self, learning_rate: f64) -> Option<String> {
+        (learning_rate > 0.0 && learning_rate <= 0.01).then(|| {
+            format!(
+                "adadelta at a rate of {learning_rate:?} takes {:.0} times smaller steps than its paper and PyTorch have \
+                 (a rate of 1); their forms are adadelta:paper and adadelta:torch",
+                1.0 / learning_rate
+            )
+        })
+    }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
         vec![Slot::zero("a"), Slot::zero("d")]
     }

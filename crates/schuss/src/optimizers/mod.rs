@@ -206,6 +206,11 @@ pub trait Rule: Debug + Send + Sync {
     }
     /// The numbers that the arithmetic is given now, computed in f64. `out` has room for as many as it asks for.
     fn numbers(&self, now: Now, memory: &mut [f64], out: &mut [f64]);
+    /// What a user should know about a rate that means something else in another library, if it is one.
+    fn caution(&self, learning_rate: f64) -> Option<String> {
+        let _ = learning_rate;
+        None
+    }
     /// The weights to evaluate with and to keep, from θ and its states, where they are not θ.
     fn evaluated(&self, g: &mut Graph, theta: Value, states: &[Value]) -> Result<Option<Value>> {
         let _ = (g, theta, states);

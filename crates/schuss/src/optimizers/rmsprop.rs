@@ -76,6 +76,14 @@ impl Rule for Rmsprop {
     fn name(&self) -> &'static str {
         "rmsprop"
     }
+    fn caution(&self, learning_rate: f64) -> Option<String> {
+        (learning_rate >= 0.05).then(|| {
+            format!(
+                "rmsprop at a rate of {learning_rate:?} takes other steps in PyTorch (ρ = 0.99, ε outside the root); \
+                 its form is rmsprop:torch"
+            )
+        })
+    }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
         let kept = [("v", true), ("a", self.centered), ("m", self.momentum > 0.0)];
         kept.iter().filter(|slot| slot.1).map(|&(name, _)| Slot::zero(name)).collect()

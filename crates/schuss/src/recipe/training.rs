@@ -64,7 +64,9 @@ impl Training {
         let (transfer, weights) = Transfer::of(&setup.recipe, &mut machine)?.unzip();
         let record = DataRecord { files: setup.files.clone(), weights };
         let folder = RunFolder::create(folder, &setup.recipe.to_toml(), &record)?;
-        Ok(Training { setup, machine, folder, origin: Origin::Start, transfer, warnings: Vec::new() })
+        let optimizer = &setup.recipe.optimizer;
+        let warnings = optimizer.rule.caution(optimizer.learning_rate).into_iter().collect();
+        Ok(Training { setup, machine, folder, origin: Origin::Start, transfer, warnings })
     }
     /// The run of this folder, from its last snapshot; from the start if there is none yet. Refuses data, or a recipe,
     /// that were changed since.
