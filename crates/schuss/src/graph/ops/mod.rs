@@ -13,6 +13,9 @@ pub mod add;
 pub mod argmax_last;
 pub mod broadcast_to;
 pub mod constant;
+pub mod convolution;
+pub mod convolution_input;
+pub mod convolution_kernel;
 pub mod divide;
 mod elementwise;
 pub mod equal;
@@ -48,9 +51,11 @@ pub mod square;
 pub mod subtract;
 pub mod sum_to;
 pub mod tanh;
+pub mod window;
 
 pub use elementwise::ElementwiseOperation;
 pub use example::{Apply, Example};
+pub use window::Window;
 
 /// A derivative for each input, or nothing where it is zero everywhere or not wanted.
 pub type Derivatives = Vec<Option<Value>>;
@@ -88,6 +93,9 @@ pub const TABLE: &[Line] = &[
     add::LINE,
     argmax_last::LINE,
     broadcast_to::LINE,
+    convolution::LINE,
+    convolution_input::LINE,
+    convolution_kernel::LINE,
     divide::LINE,
     equal::LINE,
     exp::LINE,
