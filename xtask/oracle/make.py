@@ -13,7 +13,7 @@ import sys
 import reference
 
 PARTS = ["optimizers", "optimizers_more", "optimizers_whole", "around", "schedules", "losses", "activations",
-         "metrics", "initializers", "training", "digits"]
+         "metrics", "initializers", "training", "buffers", "digits"]
 
 reference.check_float64()
 for part in sys.argv[1:] or PARTS:

@@ -42,9 +42,16 @@ pub fn summary(arguments: &arguments::Summary, out: &mut Output) -> Result {
 }
 
 fn layers(lines: &[LayerSummary], out: &mut Output) -> Result {
+    let buffers: usize = lines.iter().map(|l| l.buffers).sum();
+    let row = |name: &str, kind: &str, output: String, parameters: usize, own: usize| {
+        let mut row = vec![name.to_owned(), kind.to_owned(), output, count(parameters)];
+        // A column of its own only where there is something in it.
+        row.extend((buffers > 0).then(|| count(own)));
+        row
+    };
     let mut rows = vec![["layer", "kind", "output", "parameters"].map(str::to_owned).to_vec()];
-    rows.extend(lines.iter().map(|l| vec![l.name.clone(), l.kind.into(), l.output.to_string(), count(l.parameters)]));
-    let total = lines.iter().map(|l| l.parameters).sum();
-    rows.push(vec!["total".into(), String::new(), String::new(), count(total)]);
+    rows[0].extend((buffers > 0).then(|| "not trained".to_owned()));
+    rows.extend(lines.iter().map(|l| row(&l.name, l.kind, l.output.to_string(), l.parameters, l.buffers)));
+    rows.push(row("total", "", String::new(), lines.iter().map(|l| l.parameters).sum(), buffers));
     table(&rows, true).into_iter().try_for_each(|line| out.line(line))
 }

@@ -7,7 +7,7 @@ mod testdata;
 
 use schuss::graph::ops::input::Source;
 use schuss::graph::{Moment, Reference, Tensor, Value, backpropagate};
-use schuss::layers::{Activation, AnyLayer, Dense, Dropout, Flatten, Layer, Reshape, registry};
+use schuss::layers::{Activation, AnyLayer, BatchNormalization, Dense, Dropout, Flatten, Layer, Reshape, registry};
 use schuss::model::{Objective, Sequential};
 use schuss::registry::{Argument, Settings};
 use schuss::target::TargetKind;
@@ -22,6 +22,8 @@ fn words(layer: &str, setting: &str) -> &'static str {
         (_, "activation") => "leaky_relu(0.125)",
         (_, "kernel_initializer") => "he_normal",
         (_, "bias_initializer") => "constant(0.5)",
+        (_, "beta_initializer" | "moving_mean_initializer") => "constant(0.25)",
+        (_, "gamma_initializer" | "moving_variance_initializer") => "constant(2.0)",
         (_, "kernel_regularizer") => "l1_l2(l1=0.25, l2=0.125)",
         (_, "bias_regularizer") => "l2(0.5)",
         _ => panic!("what is `{setting}` of {layer}?"),
@@ -38,6 +40,9 @@ fn examples() -> Vec<(Vec<usize>, AnyLayer)> {
         example(&[5, 7], Arc::new(dense().activation("tanh"))),
         example(&[7], Arc::new(dense().kernel_regularizer("l1_l2(0.5, 0.25)").bias_regularizer("l2(0.5)"))),
         example(&[5], Arc::new(Activation::new("softmax"))),
+        example(&[3], Arc::new(BatchNormalization::new())),
+        example(&[2, 3], Arc::new(BatchNormalization::new().epsilon(0.5).scale(false))),
+        example(&[2, 2, 3], Arc::new(BatchNormalization::new().center(false))),
         example(&[17, 3], Arc::new(Dropout::new(0.3))),
         example(&[], Arc::new(Flatten)),
         example(&[3, 5, 2], Arc::new(Flatten)),
@@ -67,7 +72,8 @@ fn derivatives_are_those_of_central_differences() {
     let batch = 3;
     for (input, layer) in examples() {
         for training in [true, false] {
-            let Built { mut graph, input: x, output, parameters, penalties } = built(&input, &layer, training).unwrap();
+            let built = built(&input, &layer, training).unwrap();
+            let Built { mut graph, input: x, output, parameters, buffers, penalties, .. } = built;
             let mut leaves = vec![x];
             leaves.extend(parameters.iter().map(|p| graph.find(Source::Parameter, &p.name).unwrap()));
             let c = graph.input(Source::Data, "c", graph.shape(output).clone());
@@ -78,9 +84,14 @@ fn derivatives_are_those_of_central_differences() {
                 loss = graph.add(loss, penalty).unwrap();
             }
             let sizes = |v: &Value| graph.shape(*v).sizes(batch);
-            let point: Vec<Tensor> =
+            let mut point: Vec<Tensor> =
                 leaves.iter().enumerate().map(|(i, v)| derivatives::random(&sizes(v), 7, &format!("{i}"))).collect();
             let all: Vec<usize> = (0..leaves.len()).collect();
+            for buffer in &buffers {
+                // Moving statistics, of which a variance is positive; nothing is differentiated by them.
+                leaves.push(graph.find(Source::Parameter, &buffer.name).unwrap());
+                point.push(Tensor::full(&buffer.shape, 0.75));
+            }
             let found = derivatives::check_at(&mut graph, batch, loss, &leaves, &point, &all, 1);
             assert_eq!(found, Ok(()), "{layer:?} on {input:?}, training: {training}");
         }
@@ -185,6 +196,16 @@ fn what_does_not_fit_is_refused_by_name() {
     starts(error(&[4], Reshape::new(&[3])), "layer reshape: reshape: shape [batch, 4] does not become [batch, 3]");
     starts(error(&[4], Dropout::new(1.0)), "layer dropout: `rate` is 1.0; allowed is a number from 0 to below 1");
     starts(error(&[4], Dropout::new(f64::NAN)), "layer dropout: `rate` is NaN");
+    starts(
+        error(&[], BatchNormalization::new()),
+        "layer batch_normalization: the input is [batch] and must be [batch, …, channels] [normalization-input]",
+    );
+    starts(error(&[4], BatchNormalization::new().momentum(1.0)), "layer batch_normalization: `momentum` is 1.0");
+    starts(error(&[4], BatchNormalization::new().epsilon(0.0)), "layer batch_normalization: `epsilon` is 0.0");
+    starts(
+        error(&[4], BatchNormalization::new().gamma_initializer("one")),
+        "layer batch_normalization: no initializer",
+    );
     starts(error(&[4], Activation::new("rleu")), "layer activation: no activation `rleu`; did you mean `relu`?");
     let dense = || Dense::new(1);
     starts(

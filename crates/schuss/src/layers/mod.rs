@@ -40,12 +40,14 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 mod activation;
+mod batch_normalization;
 mod dense;
 mod dropout;
 mod flatten;
 mod reshape;
 
 pub use activation::Activation;
+pub use batch_normalization::BatchNormalization;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
@@ -53,7 +55,8 @@ pub use reshape::Reshape;
 
 /// The table of layers. Adding one: a file, its two lines above, and its line here.
 pub fn registry() -> Registry<AnyLayer> {
-    let entries = [activation::ENTRY, dense::ENTRY, dropout::ENTRY, flatten::ENTRY, reshape::ENTRY];
+    let entries =
+        [activation::ENTRY, batch_normalization::ENTRY, dense::ENTRY, dropout::ENTRY, flatten::ENTRY, reshape::ENTRY];
     Registry::new("layer", entries)
 }
 

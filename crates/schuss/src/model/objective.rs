@@ -23,6 +23,10 @@ pub struct Objective {
     pub output: Value,
     /// All parameters.
     pub parameters: Vec<Parameter>,
+    /// All buffers.
+    pub buffers: Vec<Parameter>,
+    /// For training: what buffers are set to, the leaf that is the old value and the new one.
+    pub assignments: Vec<(Value, Value)>,
     /// What the target is.
     pub target: TargetKind,
     /// Has every sample a weight?
@@ -38,8 +42,8 @@ pub struct Objective {
 }
 
 impl Objective {
-    /// The graph of a step. `trained` says which parameters have a gradient; none for evaluation, which is also
-    /// where random layers do nothing.
+    /// The graph of a step. `trained` says which parameters have a gradient, and which buffers move; none for
+    /// evaluation, which is also where random layers do nothing.
     pub fn new(
         model: &Sequential,
         loss: &AnyLoss,
@@ -49,7 +53,7 @@ impl Objective {
         training: bool,
         trained: impl Fn(&str) -> bool,
     ) -> Result<Self> {
-        let built = model.build(training)?;
+        let built = if training { model.build_frozen(|name| !trained(name))? } else { model.build(false)? };
         let (mut g, output) = (built.graph, built.output);
         let shape = match target {
             TargetKind::Class(_) => Shape::batch(&[]),
@@ -98,6 +102,8 @@ impl Objective {
             graph: g,
             output,
             parameters: built.parameters,
+            buffers: built.buffers,
+            assignments: built.assignments,
             target,
             weighted,
             losses,

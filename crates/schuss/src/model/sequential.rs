@@ -57,11 +57,24 @@ impl Sequential {
         self.build_each(training, |_, _| ())
     }
     /// Like [`Sequential::build`], telling the shape after each layer.
-    pub fn build_each(&self, training: bool, mut each: impl FnMut(&NamedLayer, &Shape)) -> Result<Built> {
+    pub fn build_each(&self, training: bool, each: impl FnMut(&NamedLayer, &Shape)) -> Result<Built> {
+        self.write(Build::new(training), each)
+    }
+    /// For training that leaves those parameters and buffers as they are whose names `frozen` is true for.
+    pub fn build_frozen(&self, frozen: impl Fn(&str) -> bool) -> Result<Built> {
+        let built = self.build(true)?;
+        let fixed: Vec<String> = built.buffers.iter().map(|b| b.name.clone()).filter(|name| frozen(name)).collect();
+        if fixed.is_empty() {
+            return Ok(built);
+        }
+        let mut build = Build::new(true);
+        build.fixed = fixed;
+        self.write(build, |_, _| ())
+    }
+    fn write(&self, mut build: Build, mut each: impl FnMut(&NamedLayer, &Shape)) -> Result<Built> {
         if self.input.contains(&0) {
             return Err(Error::shape("empty-input", format!("the model's input {:?} has no elements", self.input)));
         }
-        let mut build = Build::new(training);
         let input = build.graph.input(Source::Data, "x", Shape::batch(&self.input));
         let mut x = input;
         for l in &self.layers {
@@ -69,7 +82,7 @@ impl Sequential {
             x = l.layer.build(&mut build, x).map_err(|e| e.at(format!("layer {}", l.name)))?;
             each(l, build.graph.shape(x));
         }
-        let Build { graph, parameters, penalties, .. } = build;
-        Ok(Built { graph, input, output: x, parameters, penalties })
+        let Build { graph, parameters, buffers, assignments, penalties, .. } = build;
+        Ok(Built { graph, input, output: x, parameters, buffers, assignments, penalties })
     }
 }

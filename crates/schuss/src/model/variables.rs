@@ -6,7 +6,7 @@ use crate::optimizers::{Initial, Rules, average_name};
 use crate::random::Stream;
 use schuss_kernels::Buffer;
 
-/// A named array: a parameter, or a number kept beside each of its elements.
+/// A named array: a parameter, a buffer, or a number kept beside each element of a parameter.
 #[derive(Clone, Debug)]
 pub struct Variable {
     /// `dense/kernel`, `dense/kernel/m`.
@@ -22,6 +22,8 @@ pub struct Variable {
 pub enum Role {
     /// A parameter of the model.
     Parameter,
+    /// What a layer keeps from step to step without a gradient.
+    Buffer,
     /// Kept beside a parameter by its rule.
     State(usize),
     /// Kept once by a rule.
@@ -32,7 +34,7 @@ pub enum Role {
     Gradient(usize),
 }
 
-/// All variables: the parameters first, in the model's order, then their optimizer state.
+/// All variables: the parameters first, in the model's order, then the buffers, then optimizer state.
 ///
 /// Every write of an array goes through [`Variables::write`] or a step of a plan, and raises its version, so that
 /// copies in other layouts know when they are stale.
@@ -44,12 +46,14 @@ pub struct Variables {
 }
 
 impl Variables {
-    /// Parameters as their initializers draw them under this seed.
-    pub fn new(parameters: &[Parameter], seed: u64) -> Result<Self> {
+    /// Parameters and buffers as their initializers draw them under this seed.
+    pub fn new(parameters: &[Parameter], buffers: &[Parameter], seed: u64) -> Result<Self> {
         let mut all = Variables::default();
-        for p in parameters {
-            let place = all.push(Variable { name: p.name.clone(), shape: p.shape.clone(), role: Role::Parameter })?;
-            p.initializer.fill(&p.shape, Stream::named(seed, &p.name), &mut all.buffers[place]);
+        for (list, role) in [(parameters, Role::Parameter), (buffers, Role::Buffer)] {
+            for p in list {
+                let place = all.push(Variable { name: p.name.clone(), shape: p.shape.clone(), role })?;
+                p.initializer.fill(&p.shape, Stream::named(seed, &p.name), &mut all.buffers[place]);
+            }
         }
         Ok(all)
     }
@@ -118,7 +122,11 @@ impl Variables {
     }
     /// The places of the parameters.
     pub fn parameters(&self) -> impl Iterator<Item = usize> {
-        (0..self.list.len()).filter(|&i| self.list[i].role == Role::Parameter)
+        self.with_role(Role::Parameter)
+    }
+    /// The places of what a model file holds: the parameters, then the buffers.
+    pub fn weights(&self) -> impl Iterator<Item = usize> {
+        self.with_role(Role::Parameter).chain(self.with_role(Role::Buffer))
     }
     /// The places of a parameter's state, in the rule's order.
     pub fn state_of(&self, parameter: usize) -> Vec<usize> {

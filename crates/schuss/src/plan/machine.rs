@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::graph::ops::input::{Input, Source};
 use crate::graph::{Graph, Value};
 use crate::model::{Objective, Variables};
-use crate::optimizers::{LossScale, Optimizer, Pace, Rules};
+use crate::optimizers::{LossScale, Optimizer, Pace, Rules, Updates};
 use crate::random::Stream;
 use crate::registry::suggest;
 use crate::shape::Shape;
@@ -39,7 +39,10 @@ enum Entry {
     /// Gradients and the update.
     Update,
     /// Gradients, added up.
-    Accumulate,
+    Accumulate {
+        /// Are buffers set, too? In the first part of a batch that is cut, and where there are any.
+        buffers: bool,
+    },
     /// The update from gradients that were added up.
     Apply,
     /// What follows an update: averages of the weights.
@@ -95,7 +98,7 @@ impl Machine {
         };
         let evaluation = [objective(false, false)?, objective(false, true)?];
         let training = spec.optimizer.map(|_| objective(true, spec.weighted)).transpose()?;
-        let variables = Variables::new(&evaluation[0].parameters, options.seed)?;
+        let variables = Variables::new(&evaluation[0].parameters, &evaluation[0].buffers, options.seed)?;
         let trained: Vec<usize> = training.iter().flat_map(|t| t.gradients.iter().map(|g| g.0)).collect();
         Machine { training, evaluation: Some(evaluation), ..Self::bare(variables, trained, spec.optimizer, options)? }
             .started()
@@ -151,8 +154,9 @@ impl Machine {
     }
 
     /// A step's gradients from one logical batch, adding to `sums`, and an update where as many batches as it takes have
-    /// come. After it the variables have moved, even if a number was not finite. An error is about the batch, or about
-    /// memory for a plan.
+    /// come. After it the variables have moved, even if a number was not finite. Buffers move once with each batch, also
+    /// where its gradients are only added up or its update is left out; with a batch that is cut, in its first part. An
+    /// error is about the batch, or about memory for a plan.
     pub fn update(&mut self, batch: &Batch, pace: Pace, sums: &mut Sums) -> Result<()> {
         let n = batch.indices.len();
         self.show_trained();
@@ -168,9 +172,11 @@ impl Machine {
             if before == 0 {
                 self.sums.iter().for_each(|&sum| self.variables.buffers()[sum].fill(0.0));
             }
+            let keeps = self.training.as_ref().is_some_and(|o| !o.assignments.is_empty());
             for (part, indices) in batch.indices.chunks(MICRO_BATCH).enumerate() {
                 let position = before * n + part * MICRO_BATCH;
-                self.run(Entry::Accumulate, &Batch { indices, ..*batch }, position, n * batches, sums)?;
+                let entry = Entry::Accumulate { buffers: keeps && part == 0 };
+                self.run(entry, &Batch { indices, ..*batch }, position, n * batches, sums)?;
             }
             self.rules_mut().set_batches((before + 1) % batches);
             if before + 1 < batches {
@@ -318,11 +324,11 @@ impl Machine {
     pub fn output_width(&self) -> usize {
         self.objective(false).graph.shape(self.objective(false).output).sample().iter().product()
     }
-    /// The name of the first parameter that holds a number that is not finite, or else `loss`.
+    /// The name of the first parameter or buffer that holds a number that is not finite, or else `loss`.
     pub fn not_finite(&self) -> String {
         let bad = |i: &usize| self.variables.read(*i).iter().any(|x| !x.is_finite());
         let name = |i: usize| self.variables.list()[i].name.clone();
-        self.variables.parameters().find(bad).map_or_else(|| "loss".into(), name)
+        self.variables.weights().find(bad).map_or_else(|| "loss".into(), name)
     }
     /// The plan of a training step for this batch size in words: phases and kernel calls.
     pub fn describe(&mut self, batch: usize) -> Result<String> {
@@ -363,7 +369,7 @@ impl Machine {
 
     fn compile(&self, entry: Entry, batch: usize) -> Result<Lowered> {
         let objective = match entry {
-            Entry::Update | Entry::Accumulate => self.training.as_ref(),
+            Entry::Update | Entry::Accumulate { .. } => self.training.as_ref(),
             Entry::Evaluate { weighted } => Some(self.objective(weighted)),
             Entry::Predict => Some(self.objective(false)),
             Entry::Apply | Entry::Average | Entry::Show => None,
@@ -376,7 +382,7 @@ impl Machine {
             (_, Some(o)) => measured(o),
             (_, None) => Vec::new(),
         };
-        let (graph, map) = prepare(&graph, batch.max(1))?;
+        let (graph, map) = prepare(&graph, batch.max(1), &roots)?;
         for write in &mut writes {
             write.value = map[write.value.index()];
             write.leaf = write.leaf.map(|leaf| map[leaf.index()]);
@@ -411,6 +417,10 @@ impl Machine {
         let leaf = |g: &Graph, place: usize| g.find(Source::Parameter, &self.variables.list()[place].name);
         let rules = || self.rules.as_ref().expect("a plan that updates has rules");
         let gradients = || objective.into_iter().flat_map(|o| o.gradients.iter().map(|(_, value)| *value));
+        let buffers = match (entry, objective) {
+            (Entry::Update | Entry::Accumulate { buffers: true }, Some(o)) => &o.assignments[..],
+            _ => &[],
+        };
         let updates = match entry {
             Entry::Update => rules().updates(g, &gradients().collect::<Vec<_>>())?,
             Entry::Apply => {
@@ -423,10 +433,7 @@ impl Machine {
                 rules().updates(g, &sums)?
             }
             Entry::Average => rules().averages(g)?,
-            Entry::Accumulate => {
-                let of = |(&place, value)| Target { kind: Writes::Accumulate, place, leaf: None, value };
-                return Ok(self.trained.iter().zip(gradients()).map(of).collect());
-            }
+            Entry::Accumulate { .. } => Updates::default(),
             Entry::Show => {
                 let values = rules().evaluated(g)?.expect("there are other weights");
                 let of = |(&place, value)| Target { kind: Writes::Assign, place, leaf: None, value };
@@ -440,13 +447,15 @@ impl Machine {
             let place = self.trained[i];
             Target { kind: Writes::Update, place, leaf: leaf(g, place), value }
         });
-        let assigned = updates.assigned.iter().map(|&(leaf, value)| Target {
+        let assigned = updates.assigned.iter().chain(buffers).map(|&(leaf, value)| Target {
             kind: Writes::Assign,
             place: place(leaf),
             leaf: Some(leaf),
             value,
         });
-        Ok(swept.chain(assigned).collect())
+        let added = gradients().zip(&self.trained).filter(|_| matches!(entry, Entry::Accumulate { .. }));
+        let added = added.map(|(value, &place)| Target { kind: Writes::Accumulate, place, leaf: None, value });
+        Ok(swept.chain(added).chain(assigned).collect())
     }
     /// A parameter's place among the trained ones.
     fn tensor(&self, place: usize) -> usize {
@@ -497,7 +506,7 @@ impl Machine {
         }
         let moment = Moment { seed: self.options.seed, update: self.updates, position: position as u64 };
         sums.finite &= lowered.program.run(&self.pool, arena, self.variables.buffers(), feed, &moment);
-        if matches!(entry, Entry::Update | Entry::Accumulate | Entry::Evaluate { .. }) {
+        if matches!(entry, Entry::Update | Entry::Accumulate { .. } | Entry::Evaluate { .. }) {
             let total = |r: &Range<usize>| arena[r.clone()].iter().map(|&x| f64::from(x)).sum::<f64>();
             sums.loss += total(&lowered.roots[0]);
             for (sum, root) in sums.metrics.iter_mut().zip(&lowered.roots[1..]) {

@@ -1,20 +1,26 @@
 //! Rewrites a graph into the forms that kernels have, before the list of steps is made: sums over axes that are not
 //! neighbours one after another, and repetitions that no row and column strides describe as operations of their own.
+//! What is one number for this batch size, such as how many samples there are, becomes that number.
 
 use super::list::{List, frame_of};
 use crate::error::Result;
 use crate::graph::ops::broadcast_to::BroadcastTo;
+use crate::graph::ops::constant::Constant;
 use crate::graph::ops::sum_to::SumTo;
-use crate::graph::{Graph, Value};
+use crate::graph::{Graph, Moment, Tensor, Value};
 use crate::shape::{Dim, Shape};
 
-/// The rewritten graph, and where each value of the old one is in it.
-pub fn prepare(old: &Graph, batch: usize) -> Result<(Graph, Vec<Value>)> {
+/// The rewritten graph, and where each value of the old one is in it. Values that are `kept` stay what is computed.
+pub fn prepare(old: &Graph, batch: usize, kept: &[Value]) -> Result<(Graph, Vec<Value>)> {
     let mut g = Graph::new();
     let mut map: Vec<Value> = Vec::with_capacity(old.nodes().len());
     for v in old.values() {
         let node = old.node(v);
         let mut inputs: Vec<Value> = node.inputs.iter().map(|x| map[x.index()]).collect();
+        if let Some(x) = number(&g, old, v, &inputs, batch).filter(|_| !kept.contains(&v)) {
+            map.push(g.constant(x)?);
+            continue;
+        }
         if let Some(sum) = old.operation::<SumTo>(v) {
             inputs[0] = sum_apart(&mut g, inputs[0], &sum.target, batch)?;
             map.push(if *g.shape(inputs[0]) == sum.target { inputs[0] } else { g.apply_shared(&node.op, &inputs)? });
@@ -31,6 +37,24 @@ pub fn prepare(old: &Graph, batch: usize) -> Result<(Graph, Vec<Value>)> {
         map.push(g.apply_shared(&node.op, &inputs)?);
     }
     Ok((g, map))
+}
+
+/// The number that a value is, if it is a sum of one constant over all axes, or an element-wise function of constants.
+fn number(g: &Graph, old: &Graph, v: Value, inputs: &[Value], batch: usize) -> Option<f64> {
+    let node = old.node(v);
+    if node.shape.rank() > 0 || inputs.is_empty() {
+        return None;
+    }
+    if old.operation::<SumTo>(v).is_some() {
+        let count = old.shape(node.inputs[0]).len(batch);
+        return g.constant_value(inputs[0]).map(|x| x * count as f64).filter(|x| !x.is_nan());
+    }
+    // A random number has no inputs, so what is left is a function of what it is given.
+    node.op.element()?;
+    let numbers = inputs.iter().map(|x| g.operation::<Constant>(*x).map(|c| Tensor::full(&[], c.value)));
+    let numbers = numbers.collect::<Option<Vec<_>>>()?;
+    let x = node.op.evaluate(&Moment::default(), &numbers.iter().collect::<Vec<_>>(), &[]).data[0];
+    (!x.is_nan()).then_some(x)
 }
 
 /// Sums over all groups of neighbouring axes but one, the last ones first; of a whole matrix over its rows first.

@@ -3,6 +3,7 @@
 use super::Tables;
 use super::description::Parts;
 use super::setup::LayerSummary;
+use crate::build::Parameter;
 use crate::choice::Choice;
 use crate::data::readers::Schema;
 use crate::data::readers::file::show;
@@ -166,7 +167,7 @@ impl Model {
         let file = ModelFile::read(path)?;
         let rebuild = || {
             let parts = Parts::rebuild(&file.description, tables)?;
-            file.check(&parts.model.build(false)?.parameters)?;
+            file.check(&parts.model.build(false)?.weights())?;
             Ok(parts)
         };
         let Parts { model, loss, metrics, target, schema, pipeline } =
@@ -189,7 +190,7 @@ impl Model {
     pub fn schema(&self) -> Option<&Schema> {
         self.fitted.as_ref().map(|(schema, _)| schema)
     }
-    /// Its parameters; none before it is fitted.
+    /// Its parameters and buffers; none before it is fitted.
     pub fn weights(&self) -> Vec<Array> {
         match &self.machine {
             Some((machine, _)) => parameters(machine),
@@ -253,11 +254,22 @@ pub(super) fn summary(model: &Sequential) -> Result<Vec<LayerSummary>> {
             kind: layer.layer.kind(),
             output: output.clone(),
             parameters: 0,
+            buffers: 0,
         });
     })?;
+    let owner = |lines: &[LayerSummary], p: &Parameter| {
+        let is = |l: &LayerSummary| p.name.strip_prefix(&l.name).is_some_and(|rest| rest.starts_with('/'));
+        let longest = (0..lines.len()).filter(|&i| is(&lines[i])).rev().max_by_key(|&i| lines[i].name.len());
+        longest.expect("a parameter is a layer's")
+    };
+    let count = |p: &Parameter| p.shape.iter().product::<usize>();
     for p in &built.parameters {
-        let owner = lines.iter_mut().find(|l| p.name.strip_prefix(&l.name).is_some_and(|rest| rest.starts_with('/')));
-        owner.expect("a parameter is a layer's").parameters += p.shape.iter().product::<usize>();
+        let i = owner(&lines, p);
+        lines[i].parameters += count(p);
+    }
+    for p in &built.buffers {
+        let i = owner(&lines, p);
+        lines[i].buffers += count(p);
     }
     Ok(lines)
 }

@@ -58,7 +58,7 @@ pub const TRAIN: &[Setting] = &[
         "freeze",
         Default::Text(""),
         Allowed::Text,
-        "parameters that stay as they are: a regular expression on names",
+        "parameters and moving statistics that stay as they are: a regular expression on names",
     ),
 ];
 

@@ -38,6 +38,8 @@ pub struct LayerSummary {
     pub output: Shape,
     /// Its parameters; those of a shared layer count at its first place.
     pub parameters: usize,
+    /// Numbers of its buffers, which are not trained.
+    pub buffers: usize,
 }
 
 impl Setup {
@@ -113,9 +115,11 @@ impl Setup {
         let expression = regex_lite::Regex::new(words).map_err(|e| {
             Error::value("bad-expression", format!("train.freeze: `{words}` is no regular expression: {e}"))
         })?;
-        let parameters = self.parts.model.build(false)?.parameters;
-        let names: Vec<&str> = parameters.iter().map(|p| p.name.as_str()).collect();
+        let built = self.parts.model.build(false)?;
+        let names: Vec<&str> = built.parameters.iter().map(|p| p.name.as_str()).collect();
+        let buffer = built.buffers.iter().any(|b| expression.is_match(&b.name));
         match names.iter().filter(|n| expression.is_match(n)).count() {
+            0 if buffer => Ok(Some(expression)),
             0 => {
                 let message = format!("train.freeze: `{words}` matches no parameter; there are {}", names.join(", "));
                 Err(Error::value("nothing-frozen", message))

@@ -10,11 +10,11 @@ use std::path::Path;
 /// What came of starting from another model's tensors, by name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Transfer {
-    /// Parameters that were taken over.
+    /// Parameters and buffers that were taken over.
     pub taken: Vec<String>,
-    /// Parameters that the file has no tensor for: they start as they are drawn.
+    /// Those that the file has no tensor for: they start as they are drawn.
     pub missing: Vec<String>,
-    /// Tensors of the file that the model has no parameter for.
+    /// Tensors of the file that the model has no parameter or buffer for.
     pub unmatched: Vec<String>,
     /// Tensors that have another shape or type than the parameter of their name: what they are, and what is wanted.
     pub misfits: Vec<String>,
@@ -39,7 +39,7 @@ impl Transfer {
     fn write(file: Tensors, machine: &mut Machine) -> Self {
         let mut transfer = Transfer::default();
         let variables = machine.variables_mut();
-        let parameters: Vec<usize> = variables.parameters().collect();
+        let parameters: Vec<usize> = variables.weights().collect();
         for tensor in file.tensors {
             let Some(&place) = parameters.iter().find(|p| variables.list()[**p].name == tensor.name) else {
                 transfer.unmatched.push(tensor.name);

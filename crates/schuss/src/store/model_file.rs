@@ -1,4 +1,4 @@
-//! Model files: what a model is, in words, and its parameters.
+//! Model files: what a model is, in words, its parameters and its buffers.
 
 use super::tensors::{Numbers, Tensor, Tensors};
 use crate::build::Parameter;
@@ -77,7 +77,7 @@ struct Text {
 pub struct ModelFile {
     /// What it is, in words.
     pub description: Description,
-    /// Its parameters.
+    /// Its parameters and buffers.
     pub parameters: Vec<Array>,
 }
 
@@ -134,7 +134,7 @@ impl ModelFile {
         let parameters = file.tensors.into_iter().map(array).collect::<Result<_>>()?;
         Ok(ModelFile { description, parameters })
     }
-    /// Are these the parameters of a model that wants those?
+    /// Are these the parameters and buffers of a model that wants those?
     pub fn check(&self, wanted: &[Parameter]) -> Result<()> {
         for p in wanted {
             let Some(found) = self.parameters.iter().find(|a| a.name == p.name) else {

@@ -69,7 +69,7 @@ pub struct Snapshot {
     pub updates: u64,
     /// What the optimizer's rule keeps from step to step.
     pub memory: Vec<f64>,
-    /// All variables: parameters and optimizer state.
+    /// All variables: parameters, buffers and optimizer state.
     pub variables: Vec<Array>,
 }
 
@@ -104,9 +104,9 @@ fn copy(variables: &Variables, places: impl IntoIterator<Item = usize>) -> Vec<A
     places.into_iter().map(array).collect()
 }
 
-/// Copies of a model's parameters.
+/// Copies of a model's parameters and buffers.
 pub fn parameters(machine: &Machine) -> Vec<Array> {
-    copy(machine.variables(), machine.variables().parameters())
+    copy(machine.variables(), machine.variables().weights())
 }
 
 /// Writes arrays into the variables of their names; all must be there, of that shape.

@@ -5,7 +5,7 @@
 use schuss::Result;
 use schuss::build::Build;
 use schuss::graph::{Graph, Value};
-use schuss::initializers::{AnyInitializer, Initializer};
+use schuss::initializers::{AnyInitializer, Initializer, Zeros};
 use schuss::layers::Layer;
 use schuss::losses::{AnyLoss, Loss};
 use schuss::metrics::{AnyMetric, Metric};
@@ -151,6 +151,37 @@ fn noise(b: &mut Build, x: Value) -> Result<Value> {
     let y = g.add(y, all)?;
     g.reshape(y, &Shape::batch(&[24]))
 }
+/// Channels of mean 0 and variance 1 over the batch and an axis, with moving statistics that start as 0.
+fn normalised(b: &mut Build, x: Value) -> Result<Value> {
+    let gain = b.parameter("gain", &[8], &uniform())?;
+    let zeros: AnyInitializer = Arc::new(Zeros);
+    let buffers = [b.buffer("mean", &[8], &zeros)?, b.buffer("square", &[8], &zeros)?];
+    let g = &mut b.graph;
+    let x = g.reshape(x, &Shape::batch(&[3, 8]))?;
+    let ones = g.filled(3.0, &Shape::batch(&[]))?;
+    let count = g.sum(ones)?;
+    let mean = |g: &mut Graph, x: Value| {
+        let sum = g.sum_to(x, &Shape::fixed(&[8]))?;
+        g.divide(sum, count)
+    };
+    let first = mean(g, x)?;
+    let centred = g.subtract(x, first)?;
+    let square = g.square(centred)?;
+    let second = mean(g, square)?;
+    let small = g.constant(0.1)?;
+    let sum = g.add(second, small)?;
+    let root = g.sqrt(sum)?;
+    let factor = g.divide(gain, root)?;
+    let y = g.multiply(centred, factor)?;
+    let y = g.reshape(y, &Shape::batch(&[24]))?;
+    for (buffer, value) in buffers.into_iter().zip([first, second]) {
+        let far = b.graph.subtract(value, buffer)?;
+        let part = b.graph.scale(far, 0.25)?;
+        let next = b.graph.add(buffer, part)?;
+        b.assign(buffer, next)?;
+    }
+    Ok(y)
+}
 fn softmax(b: &mut Build, x: Value) -> Result<Value> {
     b.graph.softmax(x)
 }
@@ -280,6 +311,15 @@ pub fn cases() -> Vec<Case> {
             custom,
             &[squares],
             numbers(6),
+            true,
+            32,
+        ),
+        case(
+            "normalised",
+            model(&[24], &[("n", normalised), ("b", last::<3>)]),
+            sparse,
+            &[top::<1>],
+            class(3),
             true,
             32,
         ),
