@@ -56,6 +56,8 @@ pub enum Default {
     Ints(&'static [i64]),
     /// Several words.
     Texts(&'static [&'static str]),
+    /// Numbers.
+    Numbers(&'static [f64]),
 }
 
 impl Default {
@@ -69,6 +71,7 @@ impl Default {
             Default::Text(s) => Argument::Text(s.into()),
             Default::Ints(l) => Argument::List(l.iter().map(|&i| Argument::Int(i)).collect()),
             Default::Texts(l) => Argument::List(l.iter().map(|&s| Argument::Text(s.into())).collect()),
+            Default::Numbers(l) => Argument::List(l.iter().map(|&x| Argument::Float(x)).collect()),
         })
     }
 }
@@ -102,6 +105,14 @@ pub enum Allowed {
     CountOr(&'static [&'static str]),
     /// Numbers, all finite.
     Numbers,
+    /// A number, or a list of two in order, each from the first to the second.
+    Range(f64, f64),
+    /// As a range, or one of these words.
+    RangeOr(f64, f64, &'static [&'static str]),
+    /// A number, or a list of two, each from the first to the second.
+    Pair(f64, f64),
+    /// A finite number, or one of these words.
+    NumberOr(&'static [&'static str]),
     /// A [`Length`].
     Length,
     /// A [`Length`] above 0, or one of these words.
@@ -128,6 +139,10 @@ impl fmt::Display for Allowed {
             Allowed::Texts => f.write_str("a list of names"),
             Allowed::CountOr(words) => write!(f, "a whole number of at least 1, or {}", words.join(", or ")),
             Allowed::Numbers => f.write_str("a list of finite numbers"),
+            Allowed::Range(lo, hi) => write!(f, "a number or a list of two, the lower first, from {lo} to {hi}"),
+            Allowed::RangeOr(lo, hi, words) => write!(f, "{}; or {}", Allowed::Range(*lo, *hi), words.join(", or ")),
+            Allowed::Pair(lo, hi) => write!(f, "a number or a list of two, from {lo} to {hi}"),
+            Allowed::NumberOr(words) => write!(f, "a finite number, or {}", words.join(", or ")),
             Allowed::Length => write!(f, "a length of at least 0, as {WRITTEN}"),
             Allowed::LengthOr([]) => write!(f, "a length above 0, as {WRITTEN}"),
             Allowed::LengthOr(words) => write!(f, "a length above 0, as {WRITTEN}; or {}", words.join(", or ")),
@@ -139,12 +154,23 @@ impl fmt::Display for Allowed {
 impl Allowed {
     /// The value in the setting's own type (a whole number where a number is asked for becomes one), or nothing.
     fn accept(self, value: Argument) -> Option<Argument> {
+        if let Allowed::RangeOr(lo, hi, words) = self {
+            let word = matches!(&value, Argument::Text(s) if words.contains(&s.as_str()));
+            return if word { Some(value) } else { Allowed::Range(lo, hi).accept(value) };
+        }
         let value = match (self, value) {
             (
-                Allowed::Number | Allowed::Positive | Allowed::NotNegative | Allowed::Fraction | Allowed::AtLeast(_),
+                Allowed::Number
+                | Allowed::Positive
+                | Allowed::NotNegative
+                | Allowed::Fraction
+                | Allowed::AtLeast(_)
+                | Allowed::Range(..)
+                | Allowed::Pair(..)
+                | Allowed::NumberOr(_),
                 Argument::Int(i),
             ) => Argument::Float(i as f64),
-            (Allowed::Numbers, Argument::List(list)) => {
+            (Allowed::Numbers | Allowed::Range(..) | Allowed::Pair(..), Argument::List(list)) => {
                 let float = |a| if let Argument::Int(i) = a { Argument::Float(i as f64) } else { a };
                 Argument::List(list.into_iter().map(float).collect())
             }
@@ -161,6 +187,16 @@ impl Allowed {
             (Allowed::OneOf(words) | Allowed::CountOr(words), Argument::Text(s)) => words.contains(&s.as_str()),
             (Allowed::CountOr(_), Argument::Int(i)) => *i >= 1,
             (Allowed::Numbers, Argument::List(l)) => l.iter().all(|a| matches!(a, Argument::Float(x) if x.is_finite())),
+            (Allowed::Range(lo, hi) | Allowed::Pair(lo, hi), Argument::Float(x)) => lo <= *x && *x <= hi,
+            (Allowed::Pair(lo, hi), Argument::List(l)) if l.len() == 2 => {
+                l.iter().all(|a| matches!(a, Argument::Float(x) if lo <= *x && *x <= hi))
+            }
+            (Allowed::NumberOr(_), Argument::Float(x)) => x.is_finite(),
+            (Allowed::NumberOr(words), Argument::Text(s)) => words.contains(&s.as_str()),
+            (Allowed::Range(lo, hi), Argument::List(l)) => match l.as_slice() {
+                [Argument::Float(a), Argument::Float(b)] => lo <= *a && a <= b && *b <= hi,
+                _ => false,
+            },
             (Allowed::LengthOr(words), Argument::Text(s)) if words.contains(&s.as_str()) => true,
             (Allowed::LengthOr(_), a) => length(a).is_some_and(|l| l.amount() > 0.0),
             (Allowed::Length, a) => length(a).is_some(),
@@ -301,6 +337,16 @@ impl Settings {
                 })
                 .collect(),
             other => panic!("setting `{name}` is {other:?}, not a list"),
+        }
+    }
+    /// The two ends of a range, or the one number that stands for it; panics like [`Settings::f64`].
+    pub fn range(&self, name: &str) -> (f64, Option<f64>) {
+        match self.get(name) {
+            Some(Argument::List(_)) => match self.numbers(name).as_slice() {
+                [a, b] => (*a, Some(*b)),
+                other => panic!("setting `{name}` holds {other:?}, not two numbers"),
+            },
+            _ => (self.f64(name), None),
         }
     }
     /// Several words; panics like [`Settings::f64`].

@@ -1,5 +1,6 @@
 //! Every reader and every data set known by name: good files, and every way a file can be bad.
 
+use folder::Folder;
 use schuss::data::readers::{default_folders, named, readers};
 use schuss::data::{ClassWeights, Dataset, Features, Options, Pipeline, Schema, Targets, Task, open, open_for};
 use schuss::random::Stream;
@@ -9,34 +10,8 @@ use std::collections::HashSet;
 use std::fmt::Debug;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A folder that is gone when the test ends.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("schuss-every-reader-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).unwrap();
-        Folder(path)
-    }
-    fn with(self, name: &str, bytes: impl AsRef<[u8]>) -> Self {
-        std::fs::write(self.0.join(name), bytes).unwrap();
-        self
-    }
-    fn without(self, name: &str) -> Self {
-        std::fs::remove_file(self.0.join(name)).unwrap();
-        self
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).ok();
-    }
-}
+mod folder;
 
 fn gz(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -96,7 +71,8 @@ fn every_entry_is_documented_and_can_be_made() {
             Err(e) => {
                 assert_eq!(e.code(), "data-missing");
                 let place = Path::new("no-such-folder").join(name).display().to_string();
-                assert!(e.message().contains(&place) && e.message().contains("ubyte"), "{e}");
+                let files = named().make(name, &[]).unwrap().files.split(' ').next().unwrap();
+                assert!(e.message().contains(&place) && e.message().contains(files), "{e}");
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::{Display, Write as _};
@@ -106,6 +107,19 @@ pub(super) fn gunzip(bytes: &[u8], limit: u64) -> impl Read {
     Limited { inner: MultiGzDecoder::new(bytes), left: limit }
 }
 
+/// What a dictionary of an .xz file may take, in KiB: what `xz -9` uses, and a little more.
+const XZ_MEMORY: u32 = 72 << 10;
+
+/// Do these bytes start like an .xz file?
+pub(super) fn is_xz(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xfd, b'7', b'z', b'X', b'Z', 0])
+}
+
+/// The contents of an .xz file. Nothing limits how long they are: take no more than can be right.
+pub(super) fn unxz(bytes: &[u8]) -> impl Read {
+    XzReader::new_mem_limit(bytes, true, XZ_MEMORY)
+}
+
 struct Limited<R> {
     inner: R,
     left: u64,
@@ -116,6 +130,22 @@ impl<R: Read> Read for Limited<R> {
         let n = self.inner.read(out)?;
         self.left = self.left.checked_sub(n as u64).ok_or(ErrorKind::FileTooLarge)?;
         Ok(n)
+    }
+}
+
+/// An error of decoding an .xz file at `place` of its contents.
+pub(super) fn damaged_xz(path: &Path, place: impl Display, e: &io::Error) -> Error {
+    let path = show(path);
+    match e.kind() {
+        ErrorKind::UnexpectedEof => {
+            Error::format("xz-cut", format!("{path}: {place}: the .xz file ends before its contents do"))
+        }
+        ErrorKind::OutOfMemory => {
+            let message =
+                format!("{path}: {place}: the .xz file needs more than {} MiB to be unpacked", XZ_MEMORY >> 10);
+            Error::format("xz-too-large", message)
+        }
+        _ => Error::format("xz-damaged", format!("{path}: {place}: the .xz file is damaged: {e}")),
     }
 }
 

@@ -5,6 +5,7 @@
 //! and what is expected. Nothing but the named files is read, and no code is run.
 
 mod cells;
+pub mod cifar;
 pub mod csv;
 mod digits;
 pub mod file;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 /// Every format. Adding one: a file, its `mod` above, and its line here.
 pub fn readers() -> Registry<AnyReader> {
-    Registry::new("reader", [idx::ENTRY, csv::ENTRY])
+    Registry::new("reader", [idx::ENTRY, cifar::ENTRY, csv::ENTRY])
 }
 
 /// A format of files or folders.

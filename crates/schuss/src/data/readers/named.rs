@@ -1,6 +1,6 @@
 //! Data sets known by name.
 
-use super::{AnyReader, digits, idx};
+use super::{AnyReader, cifar, digits, idx};
 use crate::error::{Error, Result};
 use crate::registry::{Entry, Page, Registry};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// Every data set known by name. Adding one: its entry, and its name here.
 pub fn named() -> Registry<Named> {
-    Registry::new("data set", [digits::ENTRY, MNIST, FASHION_MNIST])
+    Registry::new("data set", [digits::ENTRY, MNIST, FASHION_MNIST, CIFAR10, CIFAR100])
 }
 
 /// A data set known by name.
@@ -47,6 +47,38 @@ const FASHION_MNIST: Entry<Named> = Entry {
     },
     settings: &[],
     make: |_| Ok(Named { reader: Arc::new(idx::Idx), folders: &["fashion-mnist"], files: IDX_FILES }),
+};
+
+const CIFAR10: Entry<Named> = Entry {
+    name: "cifar10",
+    page: Page {
+        summary: "60,000 colour pictures of ten things, 32 × 32 pixels, 10,000 of them to test with",
+        equation: "",
+        source: "A. Krizhevsky, Learning multiple layers of features from tiny images, 2009",
+        differs: "",
+    },
+    settings: &[],
+    make: |_| {
+        let folders = &["cifar10", "cifar-10", "cifar-10-batches-bin"];
+        let files = "data_batch_1.bin to data_batch_5.bin and test_batch.bin (as they are, or .bin.xz)";
+        Ok(Named { reader: Arc::new(cifar::Cifar::default()), folders, files })
+    },
+};
+
+const CIFAR100: Entry<Named> = Entry {
+    name: "cifar100",
+    page: Page {
+        summary: "60,000 colour pictures of a hundred things, 32 × 32 pixels, 10,000 of them to test with",
+        equation: "",
+        source: "A. Krizhevsky, Learning multiple layers of features from tiny images, 2009",
+        differs: "",
+    },
+    settings: cifar::SETTINGS,
+    make: |settings| {
+        let reader = Arc::new(cifar::Cifar { coarse: settings.text("label_mode") == "coarse" });
+        let folders = &["cifar100", "cifar-100", "cifar-100-binary"];
+        Ok(Named { reader, folders, files: "train.bin and test.bin (as they are, or .bin.xz)" })
+    },
 };
 
 impl Named {
