@@ -12,6 +12,20 @@ mod x86;
 // Not public: only functions that enable the instruction set may use them.
 pub(crate) use x86::{Avx2, Avx512};
 
+/// A loop over rows without a loop: the compiler gives up unrolling the taller ones, and then keeps sums in memory.
+macro_rules! for_rows {
+    ($i:ident < $rows:ident: $body:block) => {
+        for_rows!($i < $rows: $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    };
+    ($i:ident < $rows:ident: $body:block, $($row:literal)*) => {$(
+        if $row < $rows {
+            let $i: usize = $row;
+            $body
+        }
+    )*};
+}
+pub(crate) use for_rows;
+
 /// One number, or a register of them.
 pub trait Lane:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>

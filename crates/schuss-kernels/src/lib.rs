@@ -6,6 +6,7 @@
 //! checks every region it will touch before it runs for the first time.
 
 pub mod allocations;
+pub mod convolution;
 pub mod isa;
 pub mod lane;
 pub mod math;

@@ -9,7 +9,7 @@
 use crate::Isa;
 #[cfg(target_arch = "x86_64")]
 use crate::lane::{Avx2, Avx512, Lane};
-use crate::lane::{Register, Wide};
+use crate::lane::{Register, Wide, for_rows};
 use std::hint::black_box;
 use std::ops::Range;
 
@@ -263,19 +263,6 @@ kernel!(kernel_avx2, Avx2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
 kernel!(kernel_avx512, Avx512, "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma");
 
-/// A loop over rows without a loop: the compiler gives up unrolling the taller ones, and then keeps sums in memory.
-macro_rules! for_rows {
-    ($i:ident < $rows:ident: $body:block) => {
-        for_rows!($i < $rows: $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
-    };
-    ($i:ident < $rows:ident: $body:block, $($row:literal)*) => {$(
-        if $row < $rows {
-            let $i: usize = $row;
-            $body
-        }
-    )*};
-}
-
 /// ROWS × `cols` elements of C, held in ROWS × REGISTERS registers while k runs, and stored with zeros up to `c_cols`.
 ///
 /// # Safety
@@ -328,14 +315,14 @@ unsafe fn kernel<V: Register, const ROWS: usize, const REGISTERS: usize>(
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn pack_avx2(k: usize, cols: usize, b: Matrix, panel: *mut f32) {
+pub(crate) unsafe fn pack_avx2(k: usize, cols: usize, b: Matrix, panel: *mut f32) {
     // SAFETY: the caller's promise.
     unsafe { pack::<Avx2>(k, cols, b, panel) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-unsafe fn pack_avx512(k: usize, cols: usize, b: Matrix, panel: *mut f32) {
+pub(crate) unsafe fn pack_avx512(k: usize, cols: usize, b: Matrix, panel: *mut f32) {
     if b.row_stride != 1 || b.col_stride == 1 {
         // SAFETY: the caller's promise.
         return unsafe { pack::<Avx512>(k, cols, b, panel) };
@@ -362,7 +349,7 @@ unsafe fn pack_avx512(k: usize, cols: usize, b: Matrix, panel: *mut f32) {
 /// # Safety
 /// The elements can be read, the panel's rows written.
 #[inline(always)]
-unsafe fn pack<V: Register>(k: usize, cols: usize, b: Matrix, panel: *mut f32) {
+pub(crate) unsafe fn pack<V: Register>(k: usize, cols: usize, b: Matrix, panel: *mut f32) {
     let width = 2 * V::COUNT;
     if b.col_stride == 1 {
         let parts = [V::part(cols), V::part(cols.saturating_sub(V::COUNT))];

@@ -5,6 +5,7 @@
 //! no thread writes what another touches. That is what makes [`Program::run`] safe to call, and free of allocations,
 //! look-ups and failures.
 
+use crate::convolution::{self, Geometry};
 use crate::product::{self, Matrix, Tile};
 use crate::rows::{self, Rows, RowsMut};
 use crate::tape::{self, Argument, BLOCK, Block, Moment, Operand, Tape};
@@ -82,12 +83,38 @@ pub enum Work {
         /** Derivatives. */
         g: View,
     },
-    /// One row, the call's: sums over `rows` rows of numbers that a finish of its own makes.
+    /// One row, the call's: sums over `rows` of numbers that a finish of its own makes.
     SumRows {
         /** Makes the numbers. */
         source: usize,
-        /** How many rows. */
-        rows: usize,
+        /** Which rows of them. */
+        rows: Range<usize>,
+    },
+    /// Images times a kernel that moves over them; rows are places of whole images.
+    Convolve {
+        /** What lies where. */
+        geometry: Geometry,
+        /** From outputs to inputs? */
+        turned: bool,
+        /** Images. */
+        x: View,
+        /** The kernel. */
+        w: View,
+    },
+    /// Sums of the derivative by that kernel over parts of the images; rows are those of whole kernels, a part each.
+    KernelOf {
+        /** What lies where. */
+        geometry: Geometry,
+        /** How many images. */
+        images: usize,
+        /** Parts that they are cut into. */
+        parts: usize,
+        /** Inputs. */
+        x: View,
+        /** Outputs. */
+        y: View,
+        /** Where the sums go. */
+        to: View,
     },
     /// Each row of `x` to a number.
     Fold {
@@ -287,6 +314,10 @@ fn scratch_len(isa: Isa, call: &Call, finishes: &[Finish]) -> usize {
         Work::Product { k, .. } => product::scratch_len(isa, call.rows.len(), call.cols.len(), *k),
         Work::Map | Work::Fold { .. } => BLOCK,
         Work::SumRows { source, .. } => 2 * BLOCK + blocks(Some(*source)),
+        Work::Convolve { geometry, turned, .. } => {
+            convolution::scratch_len(isa, geometry, *turned).next_multiple_of(16)
+        }
+        Work::KernelOf { geometry, .. } => convolution::kernel_scratch_len(isa, geometry),
         Work::RowMap { .. } | Work::CrossEntropy(_) => call.cols.end.next_multiple_of(16),
         Work::Sweep { .. } | Work::OneHot { .. } | Work::InTopK { .. } | Work::Spread { .. } => 0,
     };
@@ -378,7 +409,7 @@ impl Run<'_> {
                     let (row, col) = (rows.start, cols.start);
                     self.finish(finish, Tile { row, col, rows: height, cols: width, ptr, stride: g.row_stride }, ptr);
                 }
-                Work::SumRows { source, rows: height } => {
+                Work::SumRows { source, rows: summed } => {
                     let source = &self.finishes[*source];
                     let sums = scratch.as_mut_ptr();
                     let block = sums.add(BLOCK);
@@ -388,7 +419,7 @@ impl Run<'_> {
                     while col < cols.end {
                         let n = (cols.end - col).min(256);
                         std::slice::from_raw_parts_mut(sums, n).fill(0.0);
-                        for_blocks(0..*height, col..col + n, |row, col, rows, cols| {
+                        for_blocks(summed.clone(), col..col + n, |row, col, rows, cols| {
                             let (x, stride) = match (&source.tape[..], &source.operands[..]) {
                                 // Numbers that stand somewhere already are read there.
                                 ([], [v]) => (self.at(*v, row, col).cast_const(), v.row_stride),
@@ -403,6 +434,30 @@ impl Run<'_> {
                         let tile = Tile { row: rows.start, col, rows: 1, cols: n, ptr: sums, stride: n };
                         self.finish(finish, tile, more);
                         col += n;
+                    }
+                }
+                Work::Convolve { geometry, turned, x, w } => {
+                    let own = convolution::scratch_len(self.isa, geometry, *turned).next_multiple_of(16);
+                    let (own, more) = scratch.split_at_mut(own);
+                    let finish = &self.finishes[call.finish.expect("a convolution has a finish")];
+                    let places = if *turned { geometry.input_places() } else { geometry.output_places() };
+                    let images = rows.start / places..rows.end / places;
+                    let more = more.as_mut_ptr();
+                    let mut done = |tile: Tile| self.finish(finish, tile, more);
+                    let mut target = match finish.stores[..] {
+                        [(Argument::Block, y)] if finish.tape.is_empty() && finish.update.is_none() => {
+                            convolution::Target::Store { to: self.at(y, 0, 0), stride: y.row_stride }
+                        }
+                        _ => convolution::Target::Tiles(&mut done),
+                    };
+                    let (x, w) = (self.at(*x, 0, 0), self.at(*w, 0, 0));
+                    convolution::convolve(self.isa, geometry, *turned, images, x, w, own, &mut target);
+                }
+                Work::KernelOf { geometry, images, parts, x, y, to } => {
+                    let (x, y) = (self.at(*x, 0, 0), self.at(*y, 0, 0));
+                    for part in rows.start / geometry.kernel_rows()..rows.end / geometry.kernel_rows() {
+                        let to = self.at(*to, part * geometry.kernel_rows(), 0);
+                        convolution::kernel_of(self.isa, geometry, share(*images, *parts, part), x, y, to, scratch);
                     }
                 }
                 Work::Fold { f, x, width } => {
@@ -517,6 +572,11 @@ impl Run<'_> {
 pub const OPERANDS: usize = 16;
 /// States of an update at most.
 pub const STATES: usize = 8;
+
+/// The `part`-th of `parts` parts of 0..n, which differ by one at most.
+pub fn share(n: usize, parts: usize, part: usize) -> Range<usize> {
+    n * part / parts..n * (part + 1) / parts
+}
 
 /// Cuts rows × cols into blocks of at most [`BLOCK`] numbers, whole rows where they fit.
 fn for_blocks(rows: Range<usize>, cols: Range<usize>, mut f: impl FnMut(usize, usize, usize, usize)) {

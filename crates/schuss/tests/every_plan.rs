@@ -188,7 +188,10 @@ fn bits_do_not_depend_on_threads_or_on_fusing_the_update() {
 fn a_cut_batch_has_the_gradient_of_the_whole_one() {
     // Of four thousand samples with logits of some ten thousand a few are near a tie, where f32 says little; and a part
     // is normalised by its own statistics.
-    for case in cases().iter().filter(|c| !c.name.starts_with("large") && c.name != "normalised") {
+    for case in cases()
+        .iter()
+        .filter(|c| !c.name.starts_with("large") && !c.name.starts_with("image_") && c.name != "normalised")
+    {
         let n = schuss::plan::MICRO_BATCH + 5;
         let data = data(case, n);
         let mut m = sgd(case, options(Isa::detect(), 2, &[]));

@@ -1,6 +1,6 @@
 //! What makes running a program safe: every place is within its space, and threads keep out of each other's way.
 
-use super::{Call, Finish, OPERANDS, Phase, STATES, View, Work};
+use super::{Call, Finish, OPERANDS, Phase, STATES, View, Work, share};
 use crate::tape::{Argument, Element};
 use std::ops::Range;
 
@@ -90,12 +90,41 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
             touch(*b, &(0..*k), cols, false);
         }
         Work::Map => {}
-        Work::SumRows { source, rows: height } => {
+        Work::SumRows { source, rows: summed } => {
             let source = &finishes[*source];
             assert!(rows.len() <= 1, "sums make one row");
             assert!(source.stores.is_empty() && source.update.is_none(), "what is summed is not kept");
             assert!(!source.tape.is_empty() || source.operands.len() == 1, "there is nothing to sum");
-            source.operands.iter().for_each(|v| touch(*v, &(0..*height), cols, false));
+            source.operands.iter().for_each(|v| touch(*v, summed, cols, false));
+        }
+        Work::Convolve { geometry, turned, x, w } => {
+            geometry.check();
+            let (from, to) = (geometry.input_places(), geometry.output_places());
+            let (from, to) = if *turned { (to, from) } else { (from, to) };
+            let (channels, outputs) = (geometry.channels, geometry.outputs);
+            let (channels, made) = if *turned { (outputs, channels) } else { (channels, outputs) };
+            let whole = rows.start.is_multiple_of(to) && rows.end.is_multiple_of(to) && *cols == (0..made);
+            assert!(whole, "a convolution makes whole images: {rows:?} of {to}, {cols:?}");
+            assert!(*x == View { row_stride: channels, col_stride: 1, ..*x }, "images are dense");
+            assert!(*w == View { row_stride: outputs, col_stride: 1, ..*w }, "kernels are dense");
+            touch(*x, &(rows.start / to * from..rows.end / to * from), &(0..channels), false);
+            touch(*w, &(0..geometry.kernel_rows()), &(0..outputs), false);
+        }
+        Work::KernelOf { geometry, images, parts, x, y, to } => {
+            geometry.check();
+            let (height, outputs) = (geometry.kernel_rows(), geometry.outputs);
+            let whole = rows.start.is_multiple_of(height) && rows.end.is_multiple_of(height) && *cols == (0..outputs);
+            assert!(whole && rows.end <= parts * height, "kernels are made whole: {rows:?} of {height}, {cols:?}");
+            assert!(*x == View { row_stride: geometry.channels, col_stride: 1, ..*x }, "images are dense");
+            assert!([*y, *to].iter().all(|v| (v.row_stride, v.col_stride) == (outputs, 1)), "outputs are dense");
+            let seen = |places: usize| {
+                let first = share(*images, *parts, rows.start / height).start;
+                let last = share(*images, *parts, (rows.end / height).max(1) - 1).end;
+                first * places..last * places
+            };
+            touch(*x, &seen(geometry.input_places()), &(0..geometry.channels), false);
+            touch(*y, &seen(geometry.output_places()), cols, false);
+            touch(*to, rows, cols, true);
         }
         Work::Fold { x, width, .. } => {
             assert!(x.col_stride == 1 && *cols == (0..1), "a fold gives one column");

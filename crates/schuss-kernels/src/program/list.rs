@@ -2,6 +2,7 @@
 
 use super::{Call, Finish, Phase, Work};
 use std::fmt::Write;
+use std::ops::Range;
 
 pub(super) fn listing(phases: &[Phase], finishes: &[Finish]) -> String {
     let mut text = String::new();
@@ -15,15 +16,29 @@ pub(super) fn listing(phases: &[Phase], finishes: &[Finish]) -> String {
                 continue;
             }
             seen.push(&call.name);
-            let parts: Vec<String> = phase.threads.iter().flatten().filter(|c| c.name == call.name).map(part).collect();
+            let parts: Vec<String> = (phase.threads.iter())
+                .map(|calls| part(calls.iter().filter(|c| c.name == call.name)))
+                .filter(|part| !part.is_empty())
+                .collect();
             line(&mut text, format!("  {}{}  {}", call.name, finish(call, finishes), parts.join(" | ")));
         }
     }
     text
 }
 
-fn part(call: &Call) -> String {
-    format!("[{}..{}, {}..{}]", call.rows.start, call.rows.end, call.cols.start, call.cols.end)
+/// The rows and columns of a thread's calls; rows that follow one another are one part.
+fn part<'a>(calls: impl Iterator<Item = &'a Call>) -> String {
+    let mut parts: Vec<(Range<usize>, Range<usize>)> = Vec::new();
+    for call in calls {
+        match parts.last_mut() {
+            Some((rows, cols)) if rows.end == call.rows.start && *cols == call.cols => rows.end = call.rows.end,
+            _ => parts.push((call.rows.clone(), call.cols.clone())),
+        }
+    }
+    let one = |(rows, cols): &(Range<usize>, Range<usize>)| {
+        format!("[{}..{}, {}..{}]", rows.start, rows.end, cols.start, cols.end)
+    };
+    parts.iter().map(one).collect::<Vec<_>>().join(" | ")
 }
 
 fn finish(call: &Call, finishes: &[Finish]) -> String {

@@ -1,9 +1,12 @@
 //! The device-free list of fused steps that passes work on: what is computed together, in which order, and what is
 //! kept.
 
+use super::chunks::{KernelParts, SumParts};
 use crate::graph::ops::argmax_last::ArgmaxLast;
 use crate::graph::ops::broadcast_to::BroadcastTo;
 use crate::graph::ops::constant::Constant;
+use crate::graph::ops::convolution::Convolution;
+use crate::graph::ops::convolution_input::ConvolutionInput;
 use crate::graph::ops::in_top_k::InTopK;
 use crate::graph::ops::input::Input;
 use crate::graph::ops::log_softmax::LogSoftmax;
@@ -15,7 +18,9 @@ use crate::graph::ops::softmax::Softmax;
 use crate::graph::ops::softmax_cross_entropy::SoftmaxCrossEntropy;
 use crate::graph::ops::softmax_cross_entropy_gradient::SoftmaxCrossEntropyGradient;
 use crate::graph::ops::sum_to::SumTo;
+use crate::graph::ops::window::Window;
 use crate::graph::{Graph, Value};
+use schuss_kernels::convolution::Geometry;
 use schuss_kernels::rows::{RowFold, RowMap};
 use schuss_kernels::tape::Element;
 
@@ -28,6 +33,12 @@ pub enum Kernel {
     Map,
     /// A sum over axes.
     Sum { x: Value },
+    /// Sums over the rows of each part of the samples.
+    SumParts { x: Value, parts: usize },
+    /// A convolution, or from its outputs to its inputs.
+    Convolve { x: Value, w: Value, geometry: Geometry, turned: bool },
+    /// The derivative by a convolution's kernel, for each part of the samples.
+    Correlate { x: Value, y: Value, geometry: Geometry, parts: usize },
     /// A repetition along axes that no row and column strides describe.
     Spread { x: Value },
     /// A row to a number.
@@ -105,7 +116,8 @@ impl Step {
     }
     /// Can element-wise operations follow in cache?
     pub fn takes_chain(&self) -> bool {
-        matches!(self.kernel, Kernel::Product { .. } | Kernel::Map | Kernel::Sum { .. } | Kernel::Fold { .. })
+        use Kernel::{Convolve, Fold, Map, Product, Sum, SumParts};
+        matches!(self.kernel, Product { .. } | Map | Sum { .. } | SumParts { .. } | Fold { .. } | Convolve { .. })
     }
     /// The last value of the chain, or what the kernel gives, or the gradient that is only taken up.
     pub fn last(&self) -> Option<Value> {
@@ -178,6 +190,21 @@ impl<'g> List<'g> {
         if g.operation::<SumTo>(v).is_some() {
             return ends(Kernel::Sum { x: x(0) });
         }
+        if let Some(op) = g.operation::<SumParts>(v) {
+            return ends(Kernel::SumParts { x: x(0), parts: op.parts });
+        }
+        if let Some(op) = g.operation::<Convolution>(v) {
+            let geometry = self.geometry(&op.window, op.groups, x(0), v);
+            return ends(Kernel::Convolve { x: x(0), w: x(1), geometry, turned: false });
+        }
+        if let Some(op) = g.operation::<ConvolutionInput>(v) {
+            let geometry = self.geometry(&op.window, op.groups, v, x(0));
+            return ends(Kernel::Convolve { x: x(0), w: x(1), geometry, turned: true });
+        }
+        if let Some(op) = g.operation::<KernelParts>(v) {
+            let geometry = self.geometry(&op.window, op.groups, x(0), x(1));
+            return ends(Kernel::Correlate { x: x(0), y: x(1), geometry, parts: op.parts });
+        }
         if g.operation::<MaxLast>(v).is_some() {
             return ends(Kernel::Fold { f: RowFold::Max, x: x(0) });
         }
@@ -208,6 +235,41 @@ impl<'g> List<'g> {
             return cross(None, Some((x(2), v)));
         }
         unreachable!("operation {:?} has no kernel", g.node(v).op)
+    }
+
+    /// Where the windows of a convolution from `x` to `y` lie.
+    fn geometry(&self, window: &Window, groups: usize, x: Value, y: Value) -> Geometry {
+        let (x, y) = (self.sizes(x), self.sizes(y));
+        let three = |of: &mut dyn Iterator<Item = usize>, missing| {
+            let all: Vec<usize> = of.collect();
+            let mut three = [missing; 3];
+            three[3 - all.len()..].copy_from_slice(&all);
+            three
+        };
+        let spatial = |sizes: &[usize]| three(&mut sizes[1..sizes.len() - 1].iter().copied(), 1);
+        Geometry {
+            input: spatial(&x),
+            channels: x[x.len() - 1],
+            output: spatial(&y),
+            outputs: y[y.len() - 1],
+            size: three(&mut window.size.iter().copied(), 1),
+            strides: three(&mut window.strides.iter().copied(), 1),
+            dilation: three(&mut window.dilation.iter().copied(), 1),
+            before: three(&mut window.padding.iter().map(|p| p[0]), 0),
+            groups,
+        }
+    }
+    /// Equal parts of the rows that a step computes, none of which threads share: samples, where there are any.
+    pub fn blocks(&self, step: &Step) -> usize {
+        let rows = self.frame(step).0;
+        let leading = |v: Value| self.sizes(v).first().copied().unwrap_or(1);
+        let made = step.base.or(step.last());
+        match (&step.kernel, made) {
+            (Kernel::SumParts { parts, .. } | Kernel::Correlate { parts, .. }, _) => *parts,
+            (Kernel::Convolve { .. }, Some(v)) => leading(v),
+            (_, Some(v)) if self.graph.shape(v).has_batch() && rows.is_multiple_of(leading(v)) => leading(v),
+            _ => rows,
+        }
     }
 
     /// Does an element of the value depend on the elements at its place alone?
@@ -322,6 +384,10 @@ impl<'g> List<'g> {
         match &step.kernel {
             Kernel::Map => {}
             Kernel::Product { a, b, .. } => [*a, *b].into_iter().for_each(&mut read),
+            Kernel::Convolve { x, w: y, .. } | Kernel::Correlate { x, y, .. } => {
+                [*x, *y].into_iter().for_each(&mut read)
+            }
+            Kernel::SumParts { x, .. } => read(*x),
             Kernel::Sum { x } | Kernel::Spread { x } | Kernel::Fold { x, .. } | Kernel::RowMap { x, .. } => read(*x),
             Kernel::OneHot { labels } => read(*labels),
             Kernel::InTopK { scores, labels, .. } => [*scores, *labels].into_iter().for_each(&mut read),

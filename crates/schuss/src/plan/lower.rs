@@ -7,7 +7,7 @@ use crate::graph::Value;
 use crate::graph::ops::broadcast_to::BroadcastTo;
 use crate::graph::ops::constant::Constant;
 use crate::graph::ops::input::{Input, Source};
-use schuss_kernels::program::{Call, CrossEntropy, Finish, Phase, Program, Update, View, Work};
+use schuss_kernels::program::{Call, CrossEntropy, Finish, Phase, Program, Update, View, Work, share};
 use schuss_kernels::rows::RowFold;
 use schuss_kernels::tape::{Argument, Binary, Element, Instruction};
 use schuss_kernels::{Isa, Sweep};
@@ -75,7 +75,11 @@ pub fn lower(list: &List, targets: &[Target], store: &Store, isa: Isa, threads: 
         let calls = lowering.calls(step);
         for thread in 0..threads {
             let (r, c) = match cuts[i] {
-                Cut::Rows => (split(rows, thread, threads, 1), 0..cols),
+                Cut::Rows => {
+                    let (blocks, height) = (list.blocks(step), rows / list.blocks(step).max(1));
+                    let own = split(blocks, thread, threads, 1);
+                    (own.start * height..own.end * height, 0..cols)
+                }
                 Cut::Cols => (0..rows, split(cols, thread, threads, UNIT)),
                 Cut::Whole if thread == 0 => (0..rows, 0..cols),
                 Cut::Whole => continue,
@@ -125,6 +129,7 @@ fn cut(list: &List, step: &Step, threads: usize) -> Cut {
         }
         Kernel::Sum { .. } if rows > 1 => Cut::Rows,
         Kernel::Sum { .. } => Cut::Cols,
+        Kernel::SumParts { .. } | Kernel::Convolve { .. } | Kernel::Correlate { .. } => Cut::Rows,
         Kernel::Spread { .. } => Cut::Cols,
         Kernel::Map => by_size(),
         Kernel::Fold { .. } | Kernel::RowMap { .. } => Cut::Rows,
@@ -205,13 +210,32 @@ impl Lowering<'_> {
                     let x = self.dense(*x, axes.summed);
                     return vec![call(Work::Fold { f: RowFold::Sum, x, width: axes.summed }, finish)];
                 }
-                let mut calls = Vec::new();
-                for outer in 0..axes.outer {
-                    let source = self.summed(*x, axes.inner, outer * axes.summed * axes.inner);
-                    let one = call(Work::SumRows { source, rows: axes.summed }, finish);
-                    calls.push(Call { rows: outer..outer + 1, ..one });
-                }
-                return calls;
+                let source = self.summed(*x, axes.inner);
+                let one = |i: usize| {
+                    let rows = i * axes.summed..(i + 1) * axes.summed;
+                    Call { rows: i..i + 1, ..call(Work::SumRows { source, rows }, finish) }
+                };
+                return (0..axes.outer).map(one).collect();
+            }
+            Kernel::SumParts { x, parts } => {
+                let (source, samples) = (self.summed(*x, cols), list.sizes(*x)[0]);
+                let height = list.matrix(*x).0 / samples;
+                let one = |i: usize| {
+                    let own = share(samples, *parts, i);
+                    let rows = own.start * height..own.end * height;
+                    Call { rows: i..i + 1, ..call(Work::SumRows { source, rows }, finish) }
+                };
+                return (0..*parts).map(one).collect();
+            }
+            Kernel::Convolve { x, w, geometry, turned } => {
+                let channels = if *turned { geometry.outputs } else { geometry.channels };
+                let (x, w) = (self.dense(*x, channels), self.dense(*w, geometry.outputs));
+                Work::Convolve { geometry: *geometry, turned: *turned, x, w }
+            }
+            Kernel::Correlate { x, y, geometry, parts } => {
+                let images = list.sizes(*x)[0];
+                let (x, y) = (self.dense(*x, geometry.channels), self.dense(*y, geometry.outputs));
+                Work::KernelOf { geometry: *geometry, images, parts: *parts, x, y, to: self.dense(made(), cols) }
             }
             Kernel::Spread { x } => {
                 let (from, to) = (list.sizes(*x), list.sizes(made()));
@@ -303,7 +327,7 @@ impl Lowering<'_> {
     }
 
     /// What makes the numbers that are summed over rows: its place among the finishes.
-    fn summed(&mut self, x: Value, inner: usize, offset: usize) -> usize {
+    fn summed(&mut self, x: Value, inner: usize) -> usize {
         let list = self.list;
         let finish = if list.inline[x.index()] {
             let within = list.sizes(x);
@@ -313,9 +337,7 @@ impl Lowering<'_> {
             f.last(result);
             f.finish
         } else {
-            let view = self.dense(x, inner);
-            let operands = vec![View { offset: view.offset + offset, ..view }];
-            Finish { operands, width: inner, ..Finish::default() }
+            Finish { operands: vec![self.dense(x, inner)], width: inner, ..Finish::default() }
         };
         self.finishes.push(finish);
         self.finishes.len() - 1
@@ -341,6 +363,12 @@ impl Lowering<'_> {
                 format!("product {} · {}", turned(*a, *transpose_a), turned(*b, *transpose_b))
             }
             Kernel::Sum { x } => format!("sum {}", word(*x)),
+            Kernel::SumParts { x, parts } => format!("sum {} in {parts} parts", word(*x)),
+            Kernel::Convolve { x, w, turned: false, .. } => format!("convolution {} ∗ {}", word(*x), word(*w)),
+            Kernel::Convolve { x, w, .. } => format!("convolution {} ∗ {}, turned", word(*x), word(*w)),
+            Kernel::Correlate { x, y, parts, .. } => {
+                format!("kernel of convolution {} to {} in {parts} parts", word(*x), word(*y))
+            }
             Kernel::Spread { x } => format!("spread {}", word(*x)),
             Kernel::Fold { f, x } => format!("{} {}", format!("{f:?}").to_lowercase(), word(*x)),
             Kernel::RowMap { f, x } => format!("{} {}", format!("{f:?}").to_lowercase(), word(*x)),

@@ -536,6 +536,12 @@ fn work(list: &List) -> usize {
                 let (a_rows, a_cols) = list.matrix(*a);
                 if *transpose_a { a_rows } else { a_cols }
             }
+            Kernel::Convolve { geometry: g, turned: false, .. } => g.kernel_rows(),
+            Kernel::Convolve { geometry: g, turned: true, .. } => g.kernel_rows() * g.outputs / g.channels,
+            Kernel::Correlate { x, geometry: g, parts, .. } => {
+                list.matrix(*x).0 / g.input_places() * g.output_places() / parts
+            }
+            Kernel::SumParts { x, parts } => list.matrix(*x).0 / parts,
             Kernel::Sum { x } => list.sum_axes(*x, step.base.expect("a sum is a value")).summed,
             _ => 4,
         };

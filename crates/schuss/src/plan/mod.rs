@@ -1,6 +1,7 @@
 //! The graph compiled for a batch size, a precision, an instruction set and a number of threads, and the step that
 //! runs it.
 
+mod chunks;
 mod list;
 mod lower;
 mod machine;

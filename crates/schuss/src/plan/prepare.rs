@@ -1,11 +1,14 @@
 //! Rewrites a graph into the forms that kernels have, before the list of steps is made: sums over axes that are not
-//! neighbours one after another, and repetitions that no row and column strides describe as operations of their own.
-//! What is one number for this batch size, such as how many samples there are, becomes that number.
+//! neighbours one after another, sums over many rows in parts that threads can share, and repetitions that no row and
+//! column strides describe as operations of their own. What is one number for this batch size, such as how many samples
+//! there are, becomes that number.
 
+use super::chunks::{KernelParts, PARTS, SumParts};
 use super::list::{List, frame_of};
 use crate::error::Result;
 use crate::graph::ops::broadcast_to::BroadcastTo;
 use crate::graph::ops::constant::Constant;
+use crate::graph::ops::convolution_kernel::ConvolutionKernel;
 use crate::graph::ops::sum_to::SumTo;
 use crate::graph::{Graph, Moment, Tensor, Value};
 use crate::shape::{Dim, Shape};
@@ -22,8 +25,18 @@ pub fn prepare(old: &Graph, batch: usize, kept: &[Value]) -> Result<(Graph, Vec<
             continue;
         }
         if let Some(sum) = old.operation::<SumTo>(v) {
-            inputs[0] = sum_apart(&mut g, inputs[0], &sum.target, batch)?;
+            inputs[0] = match in_parts(&g, inputs[0], &sum.target, batch) {
+                Some(parts) => g.apply(SumParts { parts }, &inputs)?,
+                None => sum_apart(&mut g, inputs[0], &sum.target, batch)?,
+            };
             map.push(if *g.shape(inputs[0]) == sum.target { inputs[0] } else { g.apply_shared(&node.op, &inputs)? });
+            continue;
+        }
+        if let Some(kernel) = old.operation::<ConvolutionKernel>(v) {
+            let parts = g.shape(inputs[0]).sizes(batch)[0].min(PARTS);
+            let parts = KernelParts { parts, window: kernel.window.clone(), groups: kernel.groups };
+            let parts = g.apply(parts, &inputs)?;
+            map.push(g.sum_to(parts, &node.shape)?);
             continue;
         }
         if node.op.element().is_some() {
@@ -56,6 +69,17 @@ fn number(g: &Graph, old: &Graph, v: Value, inputs: &[Value], batch: usize) -> O
     let x = node.op.evaluate(&Moment::default(), &numbers.iter().collect::<Vec<_>>(), &[]).data[0];
     (!x.is_nan()).then_some(x)
 }
+
+/// Into how many parts the samples are cut that are summed to one row, if it is worth it.
+fn in_parts(g: &Graph, x: Value, target: &Shape, batch: usize) -> Option<usize> {
+    let sizes = g.shape(x).sizes(batch);
+    let (rows, n) = frame_of(&sizes);
+    let to_a_row = sizes.len() > 2 && target.len(batch) == n && target.last() == Some(n);
+    (to_a_row && rows >= MANY).then(|| sizes[0].min(PARTS))
+}
+
+/// Rows that are summed in parts.
+const MANY: usize = 512;
 
 /// Sums over all groups of neighbouring axes but one, the last ones first; of a whole matrix over its rows first.
 fn sum_apart(g: &mut Graph, mut x: Value, target: &Shape, batch: usize) -> Result<Value> {

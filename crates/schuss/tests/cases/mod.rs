@@ -4,6 +4,7 @@
 
 use schuss::Result;
 use schuss::build::Build;
+use schuss::graph::ops::Window;
 use schuss::graph::{Graph, Value};
 use schuss::initializers::{AnyInitializer, Initializer, Zeros};
 use schuss::layers::Layer;
@@ -203,6 +204,91 @@ fn odd_axes(b: &mut Build, x: Value) -> Result<Value> {
     g.reshape(y, &Shape::batch(&[24]))
 }
 
+/// A convolution of images of these sizes, with a bias; of strides, dilation and groups.
+fn convolved(
+    b: &mut Build,
+    x: Value,
+    name: &str,
+    (size, outputs): (&[usize], usize),
+    (strides, dilation, groups): (usize, usize, usize),
+    same: bool,
+) -> Result<Value> {
+    let sizes = b.graph.shape(x).sample();
+    let (spatial, channels) = (&sizes[..sizes.len() - 1], sizes[sizes.len() - 1]);
+    let (s, d) = (vec![strides; size.len()], vec![dilation; size.len()]);
+    let window = if same { Window::same(size, &s, &d, spatial) } else { Window::valid(size, &s, &d) };
+    let kernel = b.parameter(name, &[size, &[channels / groups, outputs]].concat(), &uniform())?;
+    let bias = b.parameter(&format!("{name}_bias"), &[outputs], &uniform())?;
+    let y = b.graph.convolution(x, kernel, &window, groups)?;
+    b.graph.add(y, bias)
+}
+fn image(b: &mut Build, x: Value, sizes: &[usize]) -> Result<Value> {
+    b.graph.reshape(x, &Shape::batch(sizes))
+}
+fn flat(b: &mut Build, x: Value) -> Result<Value> {
+    let n = b.graph.shape(x).sample().iter().product();
+    b.graph.reshape(x, &Shape::batch(&[n]))
+}
+fn images(b: &mut Build, x: Value) -> Result<Value> {
+    let x = image(b, x, &[6, 5, 3])?;
+    let y = convolved(b, x, "one", (&[3, 3], 20), (1, 1, 1), true)?;
+    let y = b.graph.relu(y)?;
+    let y = convolved(b, y, "two", (&[3, 2], 33), (2, 1, 1), true)?;
+    let y = b.graph.relu(y)?;
+    let y = convolved(b, y, "three", (&[1, 1], 9), (1, 1, 1), false)?;
+    let y = b.graph.tanh(y)?;
+    flat(b, y)
+}
+/// Channels apart, in groups, dilated, by steps without padding.
+fn groups(b: &mut Build, x: Value) -> Result<Value> {
+    let x = image(b, x, &[5, 3, 6])?;
+    let y = convolved(b, x, "groups", (&[2, 2], 4), (1, 2, 2), true)?;
+    let y = b.graph.tanh(y)?;
+    let y = convolved(b, y, "apart", (&[3, 3], 4), (1, 1, 4), true)?;
+    let y = convolved(b, y, "wide", (&[1, 1], 34), (1, 1, 1), false)?;
+    let y = b.graph.relu(y)?;
+    let y = convolved(b, y, "apart_by_steps", (&[3, 2], 34), (2, 1, 34), false)?;
+    let y = convolved(b, y, "by_steps", (&[1, 1], 5), (2, 1, 1), false)?;
+    flat(b, y)
+}
+/// One axis, three axes, and a convolution turned round.
+fn other_axes(b: &mut Build, x: Value) -> Result<Value> {
+    let x = image(b, x, &[15, 6])?;
+    let y = convolved(b, x, "line", (&[4], 12), (3, 1, 1), true)?;
+    let y = b.graph.tanh(y)?;
+    let y = image(b, y, &[5, 2, 2, 3])?;
+    let y = convolved(b, y, "volume", (&[2, 2, 2], 5), (1, 1, 1), true)?;
+    let y = b.graph.relu(y)?;
+    let kernel = b.parameter("turned", &[2, 3, 2, 4, 5], &uniform())?;
+    let window = Window::same(&[2, 3, 2], &[2, 1, 2], &[1, 1, 1], &[9, 2, 3]);
+    let y = b.graph.convolution_input(y, kernel, &window, 1, &[9, 2, 3])?;
+    flat(b, y)
+}
+/// Sums over samples and places, and what depends on them.
+fn normalised(b: &mut Build, x: Value) -> Result<Value> {
+    let x = image(b, x, &[6, 5, 3])?;
+    let y = convolved(b, x, "kernel", (&[3, 3], 18), (1, 1, 1), true)?;
+    let g = &mut b.graph;
+    let ones = g.filled(1.0, &Shape::batch(&[]))?;
+    let count = g.sum(ones)?;
+    let count = g.scale(count, 30.0)?;
+    let mean = g.sum_to(y, &Shape::fixed(&[18]))?;
+    let mean = g.divide(mean, count)?;
+    let off = g.subtract(y, mean)?;
+    let squares = g.square(off)?;
+    let variance = g.sum_to(squares, &Shape::fixed(&[18]))?;
+    let variance = g.divide(variance, count)?;
+    let little = g.constant(0.1)?;
+    let variance = g.add(variance, little)?;
+    let deviation = g.sqrt(variance)?;
+    let y = g.divide(off, deviation)?;
+    let y = g.relu(y)?;
+    // The mean over an image's places.
+    let y = g.sum_to(y, &Shape::batch(&[1, 1, 18]))?;
+    let y = g.scale(y, 1.0 / 30.0)?;
+    flat(b, y)
+}
+
 fn sparse(g: &mut Graph, z: Value, y: Target) -> Result<Value> {
     let classes = g.shape(z).last().expect("a fixed axis");
     let y = g.one_hot(y.value, classes)?;
@@ -324,6 +410,10 @@ pub fn cases() -> Vec<Case> {
             32,
         ),
         case("noise", model(&[24], &[("n", noise), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
+        case("images", model(&[90], &[("i", images), ("b", last::<3>)]), sparse, &[top::<1>], class(3), false, 32),
+        case("image_groups", model(&[90], &[("i", groups), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
+        case("image_axes", model(&[90], &[("i", other_axes), ("b", last::<3>)]), sparse, &[], class(3), true, 0),
+        case("image_norm", model(&[90], &[("i", normalised), ("b", last::<3>)]), sparse, &[], class(3), false, 32),
         case("odd_axes", model(&[24], &[("odd", odd_axes), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
     ]
 }

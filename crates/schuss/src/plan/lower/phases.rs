@@ -3,7 +3,7 @@
 //! A step goes into the earliest phase in which what it reads is finished: a later one than its maker's, or the same
 //! if each thread reads only what it made itself.
 
-use super::Cut;
+use super::{Cut, split};
 use crate::graph::Value;
 use crate::plan::list::{Kernel, List, Step};
 
@@ -29,7 +29,7 @@ pub fn assign(list: &List, cuts: &[Cut], after: &[Vec<usize>], threads: usize) -
         let mut earliest = after[i].iter().map(|&j| phase[j] + 1).max().unwrap_or(0);
         for (v, access) in reads(list, step) {
             let Some(maker) = makers[list.stored_as(v).index()] else { continue };
-            let own = stays_in_thread(list, (&list.steps[maker], cuts[maker]), (step, cuts[i]), v, access);
+            let own = stays_in_thread(list, (&list.steps[maker], cuts[maker]), (step, cuts[i]), v, access, threads);
             earliest = earliest.max(phase[maker] + usize::from(!own));
         }
         phase.push(earliest);
@@ -37,16 +37,42 @@ pub fn assign(list: &List, cuts: &[Cut], after: &[Vec<usize>], threads: usize) -
     phase
 }
 
-fn stays_in_thread(list: &List, maker: (&Step, Cut), reader: (&Step, Cut), v: Value, access: Access) -> bool {
-    let (made, read) = (list.frame(maker.0), list.frame(reader.0));
+/// Does each thread read of v only what it made itself?
+fn stays_in_thread(
+    list: &List,
+    maker: (&Step, Cut),
+    reader: (&Step, Cut),
+    v: Value,
+    access: Access,
+    threads: usize,
+) -> bool {
     match (maker.1, reader.1) {
         (Cut::Whole, Cut::Whole) => true,
-        (Cut::Rows, Cut::Rows) => {
-            // A column of one number a row lies along one row when it is seen as a frame of its own.
-            let by_row = made.0 == read.0 && list.sizes(v).iter().product::<usize>() % made.0 == 0;
-            by_row && access != Access::All
+        (Cut::Rows, Cut::Rows) if access != Access::All => {
+            let sizes = list.sizes(v);
+            let count: usize = sizes.iter().product();
+            // Where the i-th block of a step begins in v.
+            let begins = |step: &Step, i: usize| {
+                let blocks = list.blocks(step);
+                match step.kernel {
+                    // Parts of the samples, which need not be equal.
+                    Kernel::SumParts { parts, .. } | Kernel::Correlate { parts, .. } if step.base != Some(v) => {
+                        Some(sizes[0] * i / parts * (count / sizes[0]))
+                    }
+                    _ => count.is_multiple_of(blocks).then(|| count / blocks * i),
+                }
+            };
+            let own = |thread: usize| {
+                let of = |step: &Step| {
+                    let blocks = split(list.blocks(step), thread, threads, 1);
+                    Some((begins(step, blocks.start)?, begins(step, blocks.end)?))
+                };
+                let (made, read) = (of(maker.0)?, of(reader.0)?);
+                Some(read.0 == read.1 || (made.0 <= read.0 && read.1 <= made.1))
+            };
+            (0..threads).all(|thread| own(thread) == Some(true))
         }
-        (Cut::Cols, Cut::Cols) => made == read && access == Access::Element,
+        (Cut::Cols, Cut::Cols) => list.frame(maker.0) == list.frame(reader.0) && access == Access::Element,
         _ => false,
     }
 }
@@ -54,7 +80,16 @@ fn stays_in_thread(list: &List, maker: (&Step, Cut), reader: (&Step, Cut), v: Va
 /// The stored values a step reads, and how.
 fn reads(list: &List, step: &Step) -> Vec<(Value, Access)> {
     let frame = list.frame(step);
-    let within = step.last().map(|v| list.sizes(v)).unwrap_or_default();
+    let within = match &step.kernel {
+        Kernel::Sum { x } | Kernel::SumParts { x, .. } => list.sizes(*x),
+        _ => step.last().map(|v| list.sizes(v)).unwrap_or_default(),
+    };
+    let frame = match (&step.kernel, within.last()) {
+        (Kernel::Sum { .. } | Kernel::SumParts { .. }, Some(inner)) => {
+            (within.iter().product::<usize>() / inner, *inner)
+        }
+        _ => frame,
+    };
     let operand = |v: Value| match List::strides(&list.sizes(v), &within, frame) {
         Some((0, _)) | None => (v, Access::All),
         Some((_, 0)) => (v, Access::Row),
@@ -72,12 +107,14 @@ fn reads(list: &List, step: &Step) -> Vec<(Value, Access)> {
             let d = c.gradient.map(|g| (g.0, Access::Row));
             [(c.logits, Access::Row), (c.target, Access::Row)].into_iter().chain(d).collect()
         }
-        Kernel::Sum { .. } | Kernel::Spread { .. } => Vec::new(),
+        Kernel::Convolve { x, w, .. } => vec![(*x, Access::Row), (*w, Access::All)],
+        Kernel::Correlate { x, y, .. } => vec![(*x, Access::Row), (*y, Access::Row)],
+        Kernel::Sum { .. } | Kernel::SumParts { .. } | Kernel::Spread { .. } => Vec::new(),
     };
     // A value that a kernel reads twice (X Xᵀ) is read as its more demanding place has it.
     let named = |v: &Value| kernel.iter().filter(|(k, _)| k == v).max_by_key(|(_, access)| *access).copied();
-    let summed = matches!(step.kernel, Kernel::Sum { .. } | Kernel::Spread { .. });
-    let chained = |v: Value| if summed { (v, Access::All) } else { operand(v) };
+    let spread = matches!(step.kernel, Kernel::Spread { .. });
+    let chained = |v: Value| if spread { (v, Access::All) } else { operand(v) };
     // What kernel and chain both read is read as the kernel does.
     list.reads(step).into_iter().map(|v| named(&v).unwrap_or_else(|| chained(v))).collect()
 }

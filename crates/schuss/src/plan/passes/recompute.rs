@@ -30,6 +30,7 @@ fn run(list: &mut List) {
             Kernel::Map => Vec::new(),
             // Sums over rows make their own numbers from an expression; a sum along a row reads stored ones.
             Kernel::Sum { x } if step.base.is_some_and(|y| sums_rows(list, *x, y)) => Vec::new(),
+            Kernel::SumParts { .. } => Vec::new(),
             Kernel::CrossEntropy(c) => {
                 // One factor for all rows is read as it is.
                 let d = c.gradient.map(|g| g.0).filter(|d| list.graph.operation::<BroadcastTo>(*d).is_none());
@@ -74,5 +75,5 @@ fn run(list: &mut List) {
 /// Is the sum one over rows that are kept whole?
 fn sums_rows(list: &List, x: Value, y: Value) -> bool {
     let axes = list.sum_axes(x, y);
-    axes.outer == 1 && axes.inner > 1 && list.sizes(x).last() == Some(&axes.inner)
+    axes.inner > 1 && list.sizes(x).last() == Some(&axes.inner)
 }
