@@ -265,7 +265,7 @@ fn other_axes(b: &mut Build, x: Value) -> Result<Value> {
     flat(b, y)
 }
 /// Sums over samples and places, and what depends on them.
-fn normalised(b: &mut Build, x: Value) -> Result<Value> {
+fn standardised(b: &mut Build, x: Value) -> Result<Value> {
     let x = image(b, x, &[6, 5, 3])?;
     let y = convolved(b, x, "kernel", (&[3, 3], 18), (1, 1, 1), true)?;
     let g = &mut b.graph;
@@ -413,7 +413,7 @@ pub fn cases() -> Vec<Case> {
         case("images", model(&[90], &[("i", images), ("b", last::<3>)]), sparse, &[top::<1>], class(3), false, 32),
         case("image_groups", model(&[90], &[("i", groups), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
         case("image_axes", model(&[90], &[("i", other_axes), ("b", last::<3>)]), sparse, &[], class(3), true, 0),
-        case("image_norm", model(&[90], &[("i", normalised), ("b", last::<3>)]), sparse, &[], class(3), false, 32),
+        case("image_norm", model(&[90], &[("i", standardised), ("b", last::<3>)]), sparse, &[], class(3), false, 32),
         case("odd_axes", model(&[24], &[("odd", odd_axes), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
     ]
 }
