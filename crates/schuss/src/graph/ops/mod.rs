@@ -12,6 +12,7 @@ pub mod absolute;
 pub mod add;
 pub mod argmax_last;
 pub mod broadcast_to;
+pub mod concatenate;
 pub mod constant;
 pub mod convolution;
 pub mod convolution_input;
@@ -29,11 +30,15 @@ pub mod log;
 pub mod log_softmax;
 pub mod matmul;
 pub mod max_last;
+pub mod max_pool;
 pub mod maximum;
 pub mod minimum;
 pub mod multiply;
 pub mod negative;
 pub mod one_hot;
+pub mod pad;
+pub mod pool_scatter;
+pub mod pool_select;
 pub mod random_uniform;
 pub mod reciprocal;
 pub mod relu;
@@ -42,6 +47,7 @@ mod rows;
 pub mod select;
 pub mod sigmoid;
 pub mod sign;
+pub mod slice;
 pub mod softmax;
 pub mod softmax_cross_entropy;
 pub mod softmax_cross_entropy_gradient;
@@ -52,6 +58,8 @@ pub mod subtract;
 pub mod sum_to;
 pub mod tanh;
 pub mod window;
+pub mod window_spread;
+pub mod window_sum;
 
 pub use elementwise::ElementwiseOperation;
 pub use example::{Apply, Example};
@@ -93,6 +101,7 @@ pub const TABLE: &[Line] = &[
     add::LINE,
     argmax_last::LINE,
     broadcast_to::LINE,
+    concatenate::LINE,
     convolution::LINE,
     convolution_input::LINE,
     convolution_kernel::LINE,
@@ -106,11 +115,15 @@ pub const TABLE: &[Line] = &[
     log_softmax::LINE,
     matmul::LINE,
     max_last::LINE,
+    max_pool::LINE,
     maximum::LINE,
     minimum::LINE,
     multiply::LINE,
     negative::LINE,
     one_hot::LINE,
+    pad::LINE,
+    pool_scatter::LINE,
+    pool_select::LINE,
     random_uniform::LINE,
     reciprocal::LINE,
     relu::LINE,
@@ -118,6 +131,7 @@ pub const TABLE: &[Line] = &[
     select::LINE,
     sigmoid::LINE,
     sign::LINE,
+    slice::LINE,
     softmax::LINE,
     softmax_cross_entropy::LINE,
     softmax_cross_entropy_gradient::LINE,
@@ -127,4 +141,6 @@ pub const TABLE: &[Line] = &[
     subtract::LINE,
     sum_to::LINE,
     tanh::LINE,
+    window_spread::LINE,
+    window_sum::LINE,
 ];
