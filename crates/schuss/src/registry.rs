@@ -103,6 +103,10 @@ pub enum Allowed {
     Texts,
     /// A whole number of at least 1, or one of these words.
     CountOr(&'static [&'static str]),
+    /// A whole number from the first to the second, or a list of such, or one of these words.
+    IntOrInts(i64, i64, &'static [&'static str]),
+    /// A finite number of at least 0, or one of these words.
+    NotNegativeOr(&'static [&'static str]),
     /// Numbers, all finite.
     Numbers,
     /// A number, or a list of two in order, each from the first to the second.
@@ -138,6 +142,14 @@ impl fmt::Display for Allowed {
             Allowed::Ints(lo, hi) => write!(f, "a list of whole numbers from {lo} to {hi}"),
             Allowed::Texts => f.write_str("a list of names"),
             Allowed::CountOr(words) => write!(f, "a whole number of at least 1, or {}", words.join(", or ")),
+            Allowed::IntOrInts(lo, hi, words) => {
+                match hi {
+                    &i64::MAX => write!(f, "a whole number of at least {lo}, or a list of them")?,
+                    hi => write!(f, "a whole number from {lo} to {hi}, or a list of them")?,
+                }
+                words.iter().try_for_each(|w| write!(f, ", or {w}"))
+            }
+            Allowed::NotNegativeOr(words) => write!(f, "a finite number of at least 0, or {}", words.join(", or ")),
             Allowed::Numbers => f.write_str("a list of finite numbers"),
             Allowed::Range(lo, hi) => write!(f, "a number or a list of two, the lower first, from {lo} to {hi}"),
             Allowed::RangeOr(lo, hi, words) => write!(f, "{}; or {}", Allowed::Range(*lo, *hi), words.join(", or ")),
@@ -163,6 +175,7 @@ impl Allowed {
                 Allowed::Number
                 | Allowed::Positive
                 | Allowed::NotNegative
+                | Allowed::NotNegativeOr(_)
                 | Allowed::Fraction
                 | Allowed::AtLeast(_)
                 | Allowed::Range(..)
@@ -184,7 +197,15 @@ impl Allowed {
             (Allowed::NotNegative, Argument::Float(x)) => x.is_finite() && *x >= 0.0,
             (Allowed::AtLeast(least), Argument::Float(x)) => x.is_finite() && *x >= least,
             (Allowed::Fraction, Argument::Float(x)) => (0.0..1.0).contains(x),
-            (Allowed::OneOf(words) | Allowed::CountOr(words), Argument::Text(s)) => words.contains(&s.as_str()),
+            (
+                Allowed::OneOf(words)
+                | Allowed::CountOr(words)
+                | Allowed::IntOrInts(_, _, words)
+                | Allowed::NotNegativeOr(words),
+                Argument::Text(s),
+            ) => words.contains(&s.as_str()),
+            (Allowed::IntOrInts(lo, hi, _), Argument::Int(i)) => (lo..=hi).contains(i),
+            (Allowed::NotNegativeOr(_), Argument::Float(x)) => x.is_finite() && *x >= 0.0,
             (Allowed::CountOr(_), Argument::Int(i)) => *i >= 1,
             (Allowed::Numbers, Argument::List(l)) => l.iter().all(|a| matches!(a, Argument::Float(x) if x.is_finite())),
             (Allowed::Range(lo, hi) | Allowed::Pair(lo, hi), Argument::Float(x)) => lo <= *x && *x <= hi,
@@ -202,7 +223,7 @@ impl Allowed {
             (Allowed::Length, a) => length(a).is_some(),
             (Allowed::Lengths, Argument::List(l)) => l.iter().all(|a| length(a).is_some()),
             (Allowed::Texts, Argument::List(l)) => l.iter().all(|a| matches!(a, Argument::Text(_))),
-            (Allowed::Ints(lo, hi), Argument::List(l)) => {
+            (Allowed::Ints(lo, hi) | Allowed::IntOrInts(lo, hi, _), Argument::List(l)) => {
                 l.iter().all(|a| matches!(a, Argument::Int(i) if (lo..=hi).contains(i)))
             }
             _ => false,
@@ -313,6 +334,27 @@ impl Settings {
                 })
                 .collect(),
             other => panic!("setting `{name}` is {other:?}, not a list"),
+        }
+    }
+    /// One whole number or several, of either sign, or nothing where a word stands in their place; panics like
+    /// [`Settings::f64`].
+    pub fn int_or_ints(&self, name: &str) -> Option<Vec<i64>> {
+        let int = |a: &Argument| match a {
+            Argument::Int(i) => *i,
+            other => panic!("setting `{name}` holds {other:?}, not a whole number"),
+        };
+        match self.get(name) {
+            Some(Argument::List(l)) => Some(l.iter().map(int).collect()),
+            Some(Argument::Text(_)) => None,
+            Some(one) => Some(vec![int(one)]),
+            None => panic!("there is no setting `{name}`"),
+        }
+    }
+    /// A number, or nothing where a word stands in its place; panics like [`Settings::f64`].
+    pub fn f64_or_word(&self, name: &str) -> Option<f64> {
+        match self.get(name) {
+            Some(Argument::Text(_)) => None,
+            _ => Some(self.f64(name)),
         }
     }
     /// A length, or nothing where a word stands in its place; panics like [`Settings::f64`].

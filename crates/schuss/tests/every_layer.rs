@@ -7,7 +7,7 @@ mod testdata;
 
 use schuss::graph::ops::input::Source;
 use schuss::graph::{Moment, Reference, Tensor, Value, backpropagate};
-use schuss::layers::{Activation, AnyLayer, BatchNormalization, Dense, Dropout, Flatten, Layer, Reshape, registry};
+use schuss::layers::*;
 use schuss::model::{Objective, Sequential};
 use schuss::registry::{Argument, Settings};
 use schuss::target::TargetKind;
@@ -21,9 +21,12 @@ fn words(layer: &str, setting: &str) -> &'static str {
     match (layer, setting) {
         (_, "activation") => "leaky_relu(0.125)",
         (_, "kernel_initializer") => "he_normal",
-        (_, "bias_initializer") => "constant(0.5)",
+        (_, "bias_initializer" | "alpha_initializer") => "constant(0.5)",
         (_, "beta_initializer" | "moving_mean_initializer") => "constant(0.25)",
         (_, "gamma_initializer" | "moving_variance_initializer") => "constant(2.0)",
+        (_, "depthwise_initializer" | "pointwise_initializer") => "he_normal",
+        (_, "alpha_regularizer" | "depthwise_regularizer" | "gamma_regularizer") => "l1(0.25)",
+        (_, "beta_regularizer" | "pointwise_regularizer") => "l2(0.25)",
         (_, "kernel_regularizer") => "l1_l2(l1=0.25, l2=0.125)",
         (_, "bias_regularizer") => "l2(0.5)",
         _ => panic!("what is `{setting}` of {layer}?"),
@@ -48,7 +51,57 @@ fn examples() -> Vec<(Vec<usize>, AnyLayer)> {
         example(&[3, 5, 2], Arc::new(Flatten)),
         example(&[6, 5], Arc::new(Reshape::new(&[2, 15]))),
     ];
+    all.extend(image_examples());
     all.extend(activations::registry().names().into_iter().map(|a| example(&[5], Arc::new(dense().activation(a)))));
+    all
+}
+
+/// Layers over images, at odd sizes.
+fn image_examples() -> Vec<(Vec<usize>, AnyLayer)> {
+    let mut all: Vec<(Vec<usize>, AnyLayer)> = Vec::new();
+    let mut add = |input: &[usize], layer: AnyLayer| all.push((input.to_vec(), layer));
+    let start = "constant(0.25)";
+    add(&[7, 2], Arc::new(Conv1D::new(3, [3]).padding("causal").dilation_rate([2]).bias_initializer(start)));
+    add(&[5, 4, 3], Arc::new(Conv2D::new(2, [3, 2]).strides([2, 1]).padding("same").activation("tanh")));
+    add(&[4, 5, 4], Arc::new(Conv2D::new(6, [2, 2]).groups(2).kernel_regularizer("l2(0.5)").use_bias(false)));
+    add(&[3, 4, 3, 2], Arc::new(Conv3D::new(2, [2, 2, 3]).padding("same").strides([1, 2, 1])));
+    let transpose = || Conv2DTranspose::new(2, [3, 2]).bias_initializer(start);
+    add(&[3, 4, 2], Arc::new(transpose().strides([2, 2]).padding("same")));
+    add(&[2, 3, 3], Arc::new(transpose().strides([2, 3])));
+    add(&[2, 3, 1], Arc::new(transpose().strides([3, 2]).output_padding([2, 0])));
+    add(&[3, 2, 2], Arc::new(transpose().dilation_rate([2, 1])));
+    add(&[5, 4, 3], Arc::new(DepthwiseConv2D::new([3, 2]).depth_multiplier(2).padding("same").activation("sigmoid")));
+    add(&[4, 5, 2], Arc::new(SeparableConv2D::new(3, [2, 3]).strides([2, 1]).depth_multiplier(2)));
+    add(&[7, 3], Arc::new(MaxPooling1D::new([3]).strides([2]).padding("same")));
+    add(&[5, 6, 2], Arc::new(MaxPooling2D::new([2, 2])));
+    add(&[3, 4, 5, 2], Arc::new(MaxPooling3D::new([2, 1, 2])));
+    add(&[7, 3], Arc::new(AveragePooling1D::new([3]).padding("same")));
+    add(&[5, 6, 2], Arc::new(AveragePooling2D::new([3, 2]).strides([1, 2]).padding("same")));
+    add(&[3, 4, 3, 2], Arc::new(AveragePooling3D::new([2, 2, 3])));
+    add(&[5, 3], Arc::new(GlobalMaxPooling1D::new()));
+    add(&[3, 4, 2], Arc::new(GlobalMaxPooling2D::new().keepdims(true)));
+    add(&[3, 2, 2, 3], Arc::new(GlobalMaxPooling3D::new()));
+    add(&[5, 3], Arc::new(GlobalAveragePooling1D::new()));
+    add(&[3, 4, 2], Arc::new(GlobalAveragePooling2D::new()));
+    add(&[3, 2, 2, 3], Arc::new(GlobalAveragePooling3D::new().keepdims(true)));
+    add(&[7], Arc::new(LayerNormalization::new()));
+    add(&[3, 2, 5], Arc::new(LayerNormalization::new().axis(&[1, 3]).epsilon(0.1)));
+    add(&[7], Arc::new(RMSNormalization::new()));
+    add(&[3, 4, 2], Arc::new(RMSNormalization::new().axis(&[-2, -1])));
+    add(&[3, 2, 6], Arc::new(GroupNormalization::new(3).epsilon(0.01)));
+    add(&[4, 2], Arc::new(GroupNormalization::new(-1)));
+    add(&[3, 4, 5], Arc::new(SpatialDropout2D::new(0.4)));
+    add(&[3, 2, 2], Arc::new(ZeroPadding2D::new([[1, 0], [2, 1]])));
+    add(&[5, 4, 3], Arc::new(Cropping2D::new([[1, 2], [0, 1]])));
+    add(&[3, 2, 2], Arc::new(UpSampling2D::new([2, 3])));
+    add(&[3, 2, 2], Arc::new(UpSampling2D::new([2, 3]).interpolation("bilinear")));
+    add(&[17], Arc::new(ReLU::new()));
+    add(&[17], Arc::new(ReLU::new().max_value(0.7).negative_slope(0.1).threshold(0.25)));
+    add(&[5, 3], Arc::new(LeakyReLU::new(0.3)));
+    add(&[5, 3], Arc::new(ELU::new(0.7)));
+    add(&[5, 3], Arc::new(Softmax));
+    add(&[3, 2, 5], Arc::new(PReLU::new().shared_axes(&[1, 2]).alpha_initializer(start)));
+    add(&[5], Arc::new(PReLU::new().alpha_regularizer("l2(0.5)")));
     all
 }
 
@@ -221,6 +274,134 @@ fn what_does_not_fit_is_refused_by_name() {
     starts(registry().make("dense", &given).unwrap_err().to_string(), "layer dense: no initializer `he`");
     let given = [("activation".into(), Argument::Text("tahn".into()))];
     starts(registry().make("activation", &given).unwrap_err().to_string(), "layer activation: no activation `tahn`");
+}
+
+#[test]
+fn images_that_do_not_fit_are_refused_by_name_and_shapes() {
+    let is = |error: String, expected: &str| assert_eq!(error, expected);
+    let conv = || Conv2D::new(4, [3, 3]);
+    is(
+        error(&[28, 28], conv()),
+        "layer conv2d: the input is [batch, 28, 28] and must be [batch, height, width, channels]; a layer `reshape` with \
+         target_shape [28, 28, 1] before it adds an axis of one channel [image-axes]",
+    );
+    is(
+        error(&[28], MaxPooling2D::new([2, 2])),
+        "layer max_pooling2d: the input is [batch, 28] and must be [batch, height, width, channels] [image-axes]",
+    );
+    is(
+        error(&[2, 5, 3], conv()),
+        "layer conv2d: the window reaches 3 along spatial axis 0, and the input [2, 5] has 2 there [window]",
+    );
+    is(
+        error(&[5, 5, 3], conv().dilation_rate([1, 3])),
+        "layer conv2d: the window reaches 7 along spatial axis 1, and the input [5, 5] has 5 there [window]",
+    );
+    is(
+        error(&[5, 1, 3], MaxPooling2D::new([2, 2])),
+        "layer max_pooling2d: max_pool: the window reaches 2 along spatial axis 1, and the input [5, 1] has 1 there \
+         [window]",
+    );
+    let starts = |error: String, with: &str| assert!(error.starts_with(with), "{error}");
+    starts(
+        error(&[5, 5, 3], conv().strides([0, 1])),
+        "layer conv2d: window [3, 3], strides [0, 1], dilation [1, 1]: each",
+    );
+    starts(error(&[5, 5, 3], conv().strides([0, 1]).padding("same")), "layer conv2d: window [3, 3], strides [0, 1]");
+    starts(error(&[5, 5, 3], Conv2D::new(4, [0, 3])), "layer conv2d: window [0, 3]");
+    starts(
+        error(&[5, 5, 3], Conv2D::new(0, [3, 3])),
+        "layer conv2d: parameter conv2d/kernel of shape [3, 3, 3, 0] has no",
+    );
+    let both = conv().strides([2, 1]).dilation_rate([1, 2]);
+    let message = "strides [2, 1] and dilation_rate [1, 2]: only one of them may exceed 1 [strides-and-dilation]";
+    is(error(&[9, 9, 3], both), &format!("layer conv2d: {message}"));
+    let both = Conv2DTranspose::new(4, [3, 3]).strides([2, 1]).dilation_rate([1, 2]);
+    is(error(&[9, 9, 3], both), &format!("layer conv2d_transpose: {message}"));
+    is(
+        error(&[5, 5, 3], conv().groups(2)),
+        "layer conv2d: 2 groups do not divide the 3 channels of [batch, 5, 5, 3] and 4 filters [groups]",
+    );
+    starts(error(&[5, 5, 3], conv().groups(0)), "layer conv2d: 0 groups do not divide");
+    starts(error(&[5, 5, 3], Conv2D::new(4, [3, 3]).groups(3)), "layer conv2d: 3 groups do not divide the 3 channels");
+    starts(
+        error(&[5, 5, 3], conv().padding("full")),
+        "layer conv2d: `padding` is \"full\"; allowed is one of valid, same",
+    );
+    starts(
+        error(&[5, 5, 3], conv().padding("causal")),
+        "layer conv2d: `padding` is \"causal\"; allowed is one of valid",
+    );
+    starts(
+        error(&[5, 5, 3], DepthwiseConv2D::new([6, 1])),
+        "layer depthwise_conv2d: the window reaches 6 along spatial",
+    );
+    starts(error(&[5, 5], DepthwiseConv2D::new([2, 1])), "layer depthwise_conv2d: the input is [batch, 5, 5] and must");
+    starts(error(&[5, 5, 3], SeparableConv2D::new(2, [1, 6])), "layer separable_conv2d: the window reaches 6");
+    starts(error(&[5], GlobalAveragePooling2D::new()), "layer global_average_pooling2d: the input is [batch, 5] and");
+    starts(error(&[5, 5], SpatialDropout2D::new(0.5)), "layer spatial_dropout2d: the input is [batch, 5, 5] and");
+    starts(error(&[5, 5, 1], SpatialDropout2D::new(1.0)), "layer spatial_dropout2d: `rate` is 1.0; allowed is");
+    let padded = Conv2DTranspose::new(2, [3, 3]).output_padding([1, 0]);
+    starts(error(&[5, 5, 1], padded), "layer conv2d_transpose: `output_padding` is 1 and must be below the stride, 1");
+    starts(error(&[5, 5, 1], Conv2DTranspose::new(2, [3, 0])), "layer conv2d_transpose: window [3, 0], strides [1, 1]");
+    starts(
+        error(&[5, 5, 1], Conv2DTranspose::new(2, [3, 3]).strides([0, 1])),
+        "layer conv2d_transpose: window [3, 3], str",
+    );
+    starts(
+        error(&[5, 5, 1], Conv2DTranspose::new(2, [3, 3]).padding("no")),
+        "layer conv2d_transpose: `padding` is \"no\"",
+    );
+    is(
+        error(&[3, 5, 1], Cropping2D::new([[1, 2], [0, 0]])),
+        "layer cropping2d: cutting [[1, 2], [0, 0]] off [batch, 3, 5, 1] leaves nothing [nothing-left]",
+    );
+    starts(
+        error(&[3, 5, 1], ZeroPadding2D::new([[usize::MAX, 1], [0, 0]])),
+        "layer zero_padding2d: pad: [batch, 3, 5, 1]",
+    );
+    starts(error(&[3, 5, 1], UpSampling2D::new([0, 1])), "layer up_sampling2d: factors [0, 1] do not make sense for");
+    starts(
+        error(&[3, 5, 1], UpSampling2D::new([1, 1]).interpolation("cubic")),
+        "layer up_sampling2d: `interpolation` is",
+    );
+    is(
+        error(&[4, 6], GroupNormalization::new(4)),
+        "layer group_normalization: 4 groups do not divide the channels, the last axis of [batch, 4, 6] [groups]",
+    );
+    starts(error(&[], GroupNormalization::new(1)), "layer group_normalization: 1 groups do not divide the channels");
+    starts(error(&[4], LayerNormalization::new().axis(&[0])), "layer layer_normalization: `axis` is [0]; allowed are");
+    starts(error(&[4], LayerNormalization::new().axis(&[1, -1])), "layer layer_normalization: `axis` is [1, -1]");
+    starts(error(&[4], RMSNormalization::new().axis(&[])), "layer rms_normalization: `axis` is empty");
+    starts(
+        error(&[4], PReLU::new().shared_axes(&[2])),
+        "layer prelu: `shared_axes` has 2; allowed are axes of [batch, 4]",
+    );
+    starts(error(&[4], ReLU::new().threshold(2.0).max_value(1.0)), "layer relu: `max_value` 1 is below `threshold` 2");
+
+    let make = |name: &str, given: &[(&str, Argument)]| {
+        let given: Vec<_> = given.iter().map(|(n, a)| (n.to_string(), a.clone())).collect();
+        registry().make(name, &given).map(|_| ()).unwrap_err().to_string()
+    };
+    let ints = |all: &[i64]| Argument::List(all.iter().map(|&i| Argument::Int(i)).collect());
+    let (filters, size) = (("filters", Argument::Int(3)), ("kernel_size", Argument::Int(3)));
+    starts(
+        make("conv2d", &[filters.clone(), ("kernel_size", ints(&[3, 3, 3]))]),
+        "layer conv2d: `kernel_size` is [3, 3, 3]; allowed is one whole number, or 2 of them",
+    );
+    starts(
+        make("conv2d", &[filters.clone(), size.clone(), ("strides", Argument::Int(0))]),
+        "layer conv2d: `strides` is 0; allowed is a whole number from 1 to 1048576, or a list of them",
+    );
+    starts(
+        make("conv1d", &[filters, size, ("padding", Argument::Text("sme".into()))]),
+        "layer conv1d: `padding` is \"sme\"",
+    );
+    starts(
+        make("zero_padding2d", &[("padding", ints(&[1, 2, 3]))]),
+        "layer zero_padding2d: `padding` is [1, 2, 3]; allowed",
+    );
+    starts(make("average_pooling2d", &[]), "layer average_pooling2d: `pool_size` is missing");
 }
 
 #[test]

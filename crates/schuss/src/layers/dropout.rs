@@ -5,6 +5,7 @@ use crate::build::Build;
 use crate::error::{Error, Result};
 use crate::graph::Value;
 use crate::registry::{Allowed, Argument, Default, Entry, Page, Setting, Settings};
+use crate::shape::Shape;
 use std::sync::Arc;
 
 pub const ENTRY: Entry<AnyLayer> = Entry {
@@ -18,16 +19,16 @@ pub const ENTRY: Entry<AnyLayer> = Entry {
                   the run's seed, the layer's name, the update and the place in the batch, so there is no seed of the \
                   layer's own; no noise_shape.",
     },
-    settings: &[Setting {
-        name: "rate",
-        default: Default::Required,
-        allowed: RATE,
-        doc: "the probability p that an input is left out",
-    }],
+    settings: &[RATE],
     make: |s| Ok(Arc::new(Dropout::new(s.f64("rate")))),
 };
 
-const RATE: Allowed = Allowed::Fraction;
+pub(super) const RATE: Setting = Setting {
+    name: "rate",
+    default: Default::Required,
+    allowed: Allowed::Fraction,
+    doc: "the probability p that an input is left out",
+};
 
 /// y = x · (u ≥ p) / (1 − p), while training.
 ///
@@ -42,6 +43,28 @@ impl Dropout {
     pub fn new(rate: f64) -> Self {
         Dropout { rate }
     }
+    pub(super) fn check(self) -> Result<()> {
+        if !(0.0..1.0).contains(&self.rate) {
+            let message = format!("`rate` is {:?}; allowed is {}", self.rate, RATE.allowed);
+            return Err(Error::value("value-not-allowed", message));
+        }
+        Ok(())
+    }
+}
+
+/// x · (u ≥ p) / (1 − p) while training, with a u for each place of `shape`, which broadcasts to x.
+pub(super) fn left_out(build: &mut Build, x: Value, rate: f64, shape: &Shape) -> Result<Value> {
+    if !build.training || rate == 0.0 {
+        return Ok(x);
+    }
+    let stream = build.stream("mask");
+    let g = &mut build.graph;
+    let u = g.random_uniform(&stream, shape)?;
+    // Rounded to f32, so that f64 and f32 leave out the same inputs.
+    let p = g.constant(f64::from(rate as f32))?;
+    let kept = g.greater_equal(u, p)?;
+    let mask = g.scale(kept, 1.0 / (1.0 - rate))?;
+    g.multiply(x, mask)
 }
 
 impl Layer for Dropout {
@@ -52,21 +75,8 @@ impl Layer for Dropout {
         Settings::from_pairs([("rate", Argument::Float(self.rate))])
     }
     fn build(&self, build: &mut Build, x: Value) -> Result<Value> {
-        if !(0.0..1.0).contains(&self.rate) {
-            let message = format!("`rate` is {:?}; allowed is {RATE}", self.rate);
-            return Err(Error::value("value-not-allowed", message));
-        }
-        if !build.training || self.rate == 0.0 {
-            return Ok(x);
-        }
-        let stream = build.stream("mask");
-        let g = &mut build.graph;
-        let shape = g.shape(x).clone();
-        let u = g.random_uniform(&stream, &shape)?;
-        // Rounded to f32, so that f64 and f32 leave out the same inputs.
-        let rate = g.constant(f64::from(self.rate as f32))?;
-        let kept = g.greater_equal(u, rate)?;
-        let mask = g.scale(kept, 1.0 / (1.0 - self.rate))?;
-        g.multiply(x, mask)
+        self.check()?;
+        let shape = build.graph.shape(x).clone();
+        left_out(build, x, self.rate, &shape)
     }
 }

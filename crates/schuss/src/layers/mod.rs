@@ -40,23 +40,126 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 mod activation;
+mod average_pooling1d;
+mod average_pooling2d;
+mod average_pooling3d;
 mod batch_normalization;
+mod conv1d;
+mod conv2d;
+mod conv2d_transpose;
+mod conv3d;
+mod convolution;
+mod cropping2d;
 mod dense;
+mod depthwise_conv2d;
 mod dropout;
+mod elu;
 mod flatten;
+mod global_average_pooling1d;
+mod global_average_pooling2d;
+mod global_average_pooling3d;
+mod global_max_pooling1d;
+mod global_max_pooling2d;
+mod global_max_pooling3d;
+mod group_normalization;
+mod images;
+mod layer_normalization;
+mod leaky_relu;
+mod max_pooling1d;
+mod max_pooling2d;
+mod max_pooling3d;
+mod normalization;
+mod pooling;
+mod prelu;
+mod relu;
 mod reshape;
+mod rms_normalization;
+mod separable_conv2d;
+mod softmax;
+mod spatial_dropout2d;
+mod up_sampling2d;
+mod weights;
+mod zero_padding2d;
 
 pub use activation::Activation;
+pub use average_pooling1d::AveragePooling1D;
+pub use average_pooling2d::AveragePooling2D;
+pub use average_pooling3d::AveragePooling3D;
 pub use batch_normalization::BatchNormalization;
+pub use conv1d::Conv1D;
+pub use conv2d::Conv2D;
+pub use conv2d_transpose::Conv2DTranspose;
+pub use conv3d::Conv3D;
+pub use convolution::Convolution;
+pub use cropping2d::Cropping2D;
 pub use dense::Dense;
+pub use depthwise_conv2d::DepthwiseConv2D;
 pub use dropout::Dropout;
+pub use elu::ELU;
 pub use flatten::Flatten;
+pub use global_average_pooling1d::GlobalAveragePooling1D;
+pub use global_average_pooling2d::GlobalAveragePooling2D;
+pub use global_average_pooling3d::GlobalAveragePooling3D;
+pub use global_max_pooling1d::GlobalMaxPooling1D;
+pub use global_max_pooling2d::GlobalMaxPooling2D;
+pub use global_max_pooling3d::GlobalMaxPooling3D;
+pub use group_normalization::GroupNormalization;
+pub use layer_normalization::LayerNormalization;
+pub use leaky_relu::LeakyReLU;
+pub use max_pooling1d::MaxPooling1D;
+pub use max_pooling2d::MaxPooling2D;
+pub use max_pooling3d::MaxPooling3D;
+pub use pooling::{Average, GlobalPooling, Max, Pooling, Reduce};
+pub use prelu::PReLU;
+pub use relu::ReLU;
 pub use reshape::Reshape;
+pub use rms_normalization::RMSNormalization;
+pub use separable_conv2d::SeparableConv2D;
+pub use softmax::Softmax;
+pub use spatial_dropout2d::SpatialDropout2D;
+pub use up_sampling2d::UpSampling2D;
+pub use zero_padding2d::ZeroPadding2D;
 
 /// The table of layers. Adding one: a file, its two lines above, and its line here.
 pub fn registry() -> Registry<AnyLayer> {
-    let entries =
-        [activation::ENTRY, batch_normalization::ENTRY, dense::ENTRY, dropout::ENTRY, flatten::ENTRY, reshape::ENTRY];
+    let entries = [
+        activation::ENTRY,
+        average_pooling1d::ENTRY,
+        average_pooling2d::ENTRY,
+        average_pooling3d::ENTRY,
+        batch_normalization::ENTRY,
+        conv1d::ENTRY,
+        conv2d::ENTRY,
+        conv2d_transpose::ENTRY,
+        conv3d::ENTRY,
+        cropping2d::ENTRY,
+        dense::ENTRY,
+        depthwise_conv2d::ENTRY,
+        dropout::ENTRY,
+        elu::ENTRY,
+        flatten::ENTRY,
+        global_average_pooling1d::ENTRY,
+        global_average_pooling2d::ENTRY,
+        global_average_pooling3d::ENTRY,
+        global_max_pooling1d::ENTRY,
+        global_max_pooling2d::ENTRY,
+        global_max_pooling3d::ENTRY,
+        group_normalization::ENTRY,
+        layer_normalization::ENTRY,
+        leaky_relu::ENTRY,
+        max_pooling1d::ENTRY,
+        max_pooling2d::ENTRY,
+        max_pooling3d::ENTRY,
+        prelu::ENTRY,
+        relu::ENTRY,
+        reshape::ENTRY,
+        rms_normalization::ENTRY,
+        separable_conv2d::ENTRY,
+        softmax::ENTRY,
+        spatial_dropout2d::ENTRY,
+        up_sampling2d::ENTRY,
+        zero_padding2d::ENTRY,
+    ];
     Registry::new("layer", entries)
 }
 

@@ -81,6 +81,8 @@ fn probe(
         Allowed::OneOf(words) => Argument::Text(words[words.len() - 1].into()),
         Allowed::Text => Argument::Text(words(entry, setting).into()),
         Allowed::Ints(lo, _) => Argument::List([lo + 2, lo + 1].map(Argument::Int).into()),
+        Allowed::IntOrInts(lo, ..) => Argument::Int(if lo < 0 { 1 } else { lo + 2 }),
+        Allowed::NotNegativeOr(_) => Argument::Float(0.375 + 0.0625 * i as f64),
         other => panic!("{entry}: no probe yet for `{setting}`, {other}"),
     };
     (setting.to_owned(), value)

@@ -1,0 +1,15 @@
+//! The mean of every window of an image.
+
+use super::AnyLayer;
+use super::pooling::{self, Average, Pooling};
+use crate::registry::{Entry, Page};
+
+pub const ENTRY: Entry<AnyLayer> = pooling::entry_required::<Average, 2>(Page {
+    summary: "the mean of every window of an image",
+    equation: "y = the mean of the window's x, channel by channel; padding is not counted",
+    source: "LeCun, Bottou, Bengio and Haffner 1998, Gradient-based learning applied to document recognition, section II; Keras 3, keras.layers.AveragePooling2D",
+    differs: "Keras' names and defaults. PyTorch's AvgPool2d counts its padding unless told otherwise, and has no `same`. No data_format.",
+});
+
+/// The mean of every window, over height and width.
+pub type AveragePooling2D = Pooling<Average, 2>;

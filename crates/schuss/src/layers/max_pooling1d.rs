@@ -1,0 +1,15 @@
+//! The greatest number of every window of a sequence.
+
+use super::AnyLayer;
+use super::pooling::{self, Max, Pooling};
+use crate::registry::{Entry, Page};
+
+pub const ENTRY: Entry<AnyLayer> = pooling::entry::<Max, 1>(Page {
+    summary: "the greatest number of every window of a sequence",
+    equation: "y = the greatest x of the window, channel by channel",
+    source: "Riesenhuber and Poggio 1999, Hierarchical models of object recognition in cortex; Keras 3, keras.layers.MaxPooling1D",
+    differs: "Keras' names and defaults; of equal numbers the first gets the derivative. PyTorch's MaxPool1d has channels first and no `same`. No data_format.",
+});
+
+/// The greatest number of every window, over length.
+pub type MaxPooling1D = Pooling<Max, 1>;
