@@ -154,7 +154,8 @@ pub enum Work {
     },
     /// Softmax, cross-entropy, derivative.
     CrossEntropy(CrossEntropy),
-    /// Numbers from places that no other view can describe: sizes and strides of any number of axes, to a dense array.
+    /// Numbers from places that no other view can describe: sizes and strides of any number of axes, to a dense array
+    /// whose columns are the last of them; its stride is 1, or 0 for one number all along.
     Spread {
         /** From where. */
         from: View,
@@ -499,13 +500,13 @@ impl Run<'_> {
                     rows::cross_entropy(self.isa, &what, rows.start, rows.end, cols.end, scratch.as_mut_ptr());
                 }
                 Work::Spread { from, axes, y } => {
-                    for i in cols {
-                        let (mut rest, mut place) = (i, 0);
-                        for (size, stride) in axes.iter().rev() {
-                            place += rest % size * stride;
-                            rest /= size;
+                    let (from, (_, last)) = (self.at(*from, 0, 0), axes[axes.len() - 1]);
+                    for row in rows {
+                        let (from, to) = (from.add(spread_from(axes, row)), self.at(*y, row, 0));
+                        match last {
+                            0 => std::slice::from_raw_parts_mut(to, cols.end).fill(*from),
+                            _ => from.copy_to_nonoverlapping(to, cols.end),
                         }
-                        *self.at(*y, 0, i) = *self.at(View { offset: from.offset + place, ..*from }, 0, 0);
                     }
                 }
             }
@@ -572,6 +573,16 @@ impl Run<'_> {
 pub const OPERANDS: usize = 16;
 /// States of an update at most.
 pub const STATES: usize = 8;
+
+/// Where a row of a spread is read from: all axes but the last one count rows.
+fn spread_from(axes: &[(usize, usize)], row: usize) -> usize {
+    let (mut rest, mut place) = (row, 0);
+    for (size, stride) in axes[..axes.len() - 1].iter().rev() {
+        place += rest % size * stride;
+        rest /= size;
+    }
+    place
+}
 
 /// The `part`-th of `parts` parts of 0..n, which differ by one at most.
 pub fn share(n: usize, parts: usize, part: usize) -> Range<usize> {

@@ -168,10 +168,21 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
             }
         }
         Work::Spread { from, axes, y } => {
-            assert!(*rows == (0..1), "a spread is one row");
-            assert!(axes.iter().map(|a| a.0).product::<usize>() >= cols.end, "a spread's axes are too small");
-            let span: usize = axes.iter().map(|(size, stride)| (size - 1) * stride).sum();
-            touch(View { row_stride: 0, col_stride: 1, ..*from }, one, &(0..span + 1), false);
+            let (last, others) = axes.split_last().expect("a spread has axes");
+            let height: usize = others.iter().map(|a| a.0).product();
+            assert!(height >= rows.end && *cols == (0..last.0) && last.1 <= 1, "a spread takes rows whole: {axes:?}");
+            assert!((y.row_stride, y.col_stride) == (last.0, 1), "a spread makes a dense array");
+            // Whole steps along the first axis; all of it for rows that don't make up whole ones.
+            let step = height / others.first().map_or(1, |a| a.0);
+            let first = others.first().map_or((1, 0), |a| *a);
+            let (from_step, to_step) = match rows.start.is_multiple_of(step) && rows.end.is_multiple_of(step) {
+                true => (rows.start / step, rows.end / step),
+                false => (0, first.0),
+            };
+            let rest: usize = axes[1.min(axes.len() - 1)..].iter().map(|(size, stride)| (size - 1) * stride).sum();
+            let rest = if others.is_empty() { (last.0 - 1) * last.1 } else { rest };
+            let seen = from_step * first.1..(to_step.max(1) - 1) * first.1 + rest + 1;
+            touch(View { row_stride: 0, col_stride: 1, ..*from }, one, &seen, false);
             touch(*y, rows, cols, true);
         }
     }

@@ -328,7 +328,6 @@ impl<'g> List<'g> {
                 let axes = self.sum_axes(*x, y);
                 (axes.outer, axes.inner)
             }
-            (Kernel::Spread { .. }, Some(y)) => (1, self.sizes(y).iter().product()),
             (Kernel::CrossEntropy(c), _) => self.matrix(c.logits),
             (Kernel::InTopK { scores, .. }, _) => self.matrix(*scores),
             (Kernel::Fold { x, .. }, _) => (self.matrix(*x).0, 1),

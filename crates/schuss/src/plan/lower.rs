@@ -130,7 +130,7 @@ fn cut(list: &List, step: &Step, threads: usize) -> Cut {
         Kernel::Sum { .. } if rows > 1 => Cut::Rows,
         Kernel::Sum { .. } => Cut::Cols,
         Kernel::SumParts { .. } | Kernel::Convolve { .. } | Kernel::Correlate { .. } => Cut::Rows,
-        Kernel::Spread { .. } => Cut::Cols,
+        Kernel::Spread { .. } => Cut::Rows,
         Kernel::Map => by_size(),
         Kernel::Fold { .. } | Kernel::RowMap { .. } => Cut::Rows,
         Kernel::OneHot { .. } | Kernel::InTopK { .. } | Kernel::CrossEntropy(_) => Cut::Rows,
@@ -244,6 +244,10 @@ impl Lowering<'_> {
                 for (axis, &n) in axes.iter_mut().rev().zip(from.iter().rev()) {
                     axis.1 = if n == 1 { 0 } else { stride };
                     stride *= n;
+                }
+                // A number alone has no axis.
+                if axes.is_empty() {
+                    axes.push((1, 0));
                 }
                 Work::Spread { from: self.dense(*x, 1), axes, y: self.dense(made(), cols) }
             }

@@ -109,12 +109,16 @@ fn reads(list: &List, step: &Step) -> Vec<(Value, Access)> {
         }
         Kernel::Convolve { x, w, .. } => vec![(*x, Access::Row), (*w, Access::All)],
         Kernel::Correlate { x, y, .. } => vec![(*x, Access::Row), (*y, Access::Row)],
-        Kernel::Sum { .. } | Kernel::SumParts { .. } | Kernel::Spread { .. } => Vec::new(),
+        // Samples of its own, or something that all samples share.
+        Kernel::Spread { x } => {
+            let (from, to) = (list.sizes(*x), list.sizes(step.base.expect("a spread makes a value")));
+            let same = from.len() == to.len() && from.first() == to.first() && from.first() == Some(&list.blocks(step));
+            vec![(*x, if same { Access::Row } else { Access::All })]
+        }
+        Kernel::Sum { .. } | Kernel::SumParts { .. } => Vec::new(),
     };
     // A value that a kernel reads twice (X Xᵀ) is read as its more demanding place has it.
     let named = |v: &Value| kernel.iter().filter(|(k, _)| k == v).max_by_key(|(_, access)| *access).copied();
-    let spread = matches!(step.kernel, Kernel::Spread { .. });
-    let chained = |v: Value| if spread { (v, Access::All) } else { operand(v) };
     // What kernel and chain both read is read as the kernel does.
-    list.reads(step).into_iter().map(|v| named(&v).unwrap_or_else(|| chained(v))).collect()
+    list.reads(step).into_iter().map(|v| named(&v).unwrap_or_else(|| operand(v))).collect()
 }
