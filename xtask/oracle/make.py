@@ -12,7 +12,7 @@ import sys
 
 import reference
 
-PARTS = ["optimizers", "optimizers_more", "optimizers_whole", "around", "schedules", "losses", "activations",
+PARTS = ["optimizers", "optimizers_more", "optimizers_whole", "dialects", "around", "schedules", "losses", "activations",
          "metrics", "initializers", "training", "buffers", "digits"]
 
 reference.check_float64()

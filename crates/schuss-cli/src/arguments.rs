@@ -51,6 +51,8 @@ pub enum Command {
     Bench(Bench),
     /// Show where an optimizer goes on given gradients, without a model
     Trace(Trace),
+    /// Say an optimizer of one library in the words of another, and prove it
+    Port(Port),
     /// Show the learning rate of every step of a run, without running it
     Schedule(Schedule),
 }
@@ -191,6 +193,23 @@ pub struct Trace {
     #[arg(long)]
     pub state: bool,
     /// One JSON object a line: step, theta, state
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `schuss port`.
+#[derive(Args, Debug)]
+pub struct Port {
+    /// The optimizer as it stands in a program, as "AdamW(lr=3e-4, weight_decay=0.05)"
+    #[arg(value_name = "CALL")]
+    pub call: String,
+    /// Whose words those are: keras, torch, optax, paper
+    #[arg(long, value_name = "DIALECT")]
+    pub from: String,
+    /// Whose words are wanted
+    #[arg(long, value_name = "DIALECT")]
+    pub to: String,
+    /// A JSON object
     #[arg(long)]
     pub json: bool,
 }

@@ -9,6 +9,7 @@ mod interrupt;
 mod list;
 mod output;
 mod plot;
+mod port;
 mod predict;
 mod progress;
 mod schedule;
@@ -57,6 +58,7 @@ fn run(out: &mut Output) -> Result {
         Some(Command::Explain(arguments)) => list::explain(&arguments, out),
         Some(Command::Bench(arguments)) => bench::bench(&arguments, out),
         Some(Command::Trace(arguments)) => trace::trace(&arguments, out),
+        Some(Command::Port(arguments)) => port::port(&arguments, out),
         Some(Command::Schedule(arguments)) => schedule::schedule(&arguments, out),
     }
 }

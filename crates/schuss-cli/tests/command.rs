@@ -373,6 +373,36 @@ fn a_trace_shows_every_step_of_an_optimizer() {
 }
 
 #[test]
+fn an_optimizer_is_said_in_other_words_and_proved() {
+    let folder = Folder::new("port");
+    let run = |args: &[&str]| {
+        let output = folder.command("port").args(args).output().unwrap();
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap(), output.status.code())
+    };
+    let (text, _, code) = run(&["--from", "keras", "--to", "torch", "SGD(0.1, momentum=0.9)"]);
+    assert_eq!(code, Some(0));
+    assert!(text.starts_with("SGD(lr=0.1, momentum=0.9)\nequal: "), "{text}");
+    assert!(text.contains("equal at a constant rate only"), "{text}");
+    let (text, ..) = run(&["--from", "torch", "--to", "keras", "AdamW(lr=3e-4, weight_decay=0.05)"]);
+    assert!(text.starts_with("AdamW(learning_rate=0.0003, weight_decay=0.05, epsilon=1e-8)\nnone is equal"), "{text}");
+    let (text, ..) = run(&["--from", "torch", "--to", "keras", "AdamW(lr=3e-4)", "--json"]);
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(answer["equal"], false);
+    assert!(answer["difference"].as_f64().is_some_and(|x| x > 1e-12 && x < answer["way"].as_f64().unwrap()), "{text}");
+    let (text, ..) = run(&["--from", "keras", "--to", "torch", "Lion()"]);
+    assert!(text.starts_with("none is equal, nor near\n"), "{text}");
+    for (args, name) in [
+        (["--from", "kreas", "--to", "torch", "Adam()"], "unknown-name"),
+        (["--from", "keras", "--to", "torch", "Adam(0.1"], "bad-call"),
+        (["--from", "keras", "--to", "torch", "Adam(lr=0.1)"], "unknown-argument"),
+    ] {
+        let (_, errors, code) = run(&args);
+        assert_eq!((errors.lines().count(), code), (1, Some(2)), "{errors}");
+        assert!(errors.trim_end().ends_with(&format!("[{name}]")), "{errors}");
+    }
+}
+
+#[test]
 fn a_rate_that_means_something_else_elsewhere_is_told_once() {
     let folder = Folder::new("caution");
     for (args, told) in [

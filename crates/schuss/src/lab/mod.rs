@@ -1,9 +1,12 @@
 //! Measurements, and optimizers on their own.
 
 mod bench;
+mod call;
+mod port;
 mod surfaces;
 mod trace;
 
 pub use bench::{Bench, Workload, workloads};
+pub use port::{Parting, Port, port, spoken};
 pub use surfaces::{Surface, surfaces};
 pub use trace::{Gradients, Precision, TraceStep, trace};

@@ -24,6 +24,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 mod around;
+mod dialects;
 mod rules;
 mod walk;
 mod whole;
@@ -54,6 +55,7 @@ mod yogi;
 
 pub use crate::schedules::Pace;
 pub use around::{Around, Clip, Decay, LossScale, WHOLE};
+pub use dialects::{Dialect, FORMS, Form, To};
 pub use rules::{Rules, Updates, average_name};
 pub use walk::Walk;
 
