@@ -415,7 +415,7 @@ impl Known {
                 To::Tuple(names) => names.iter().map(|name| of(name)).collect::<Option<Vec<_>>>().map(Literal::Tuple),
             };
             let rate = matches!(p.to, To::One("learning_rate"));
-            let usual = |v: &Literal| p.default.as_ref().is_some_and(|d| same(v, d, p.to, settings));
+            let usual = |v: &Literal| p.default.as_ref().is_some_and(|d| same(v, d, p.to));
             match value {
                 Some(value) if rate || !usual(&value) => {
                     call.arguments.push(Given { name: Some(p.name.into()), value, at: 1 });
@@ -449,7 +449,7 @@ fn rounded(x: f64) -> f64 {
 }
 
 /// Does a value say what the default says?
-fn same(value: &Literal, default: &Literal, to: To, settings: &Values) -> bool {
+fn same(value: &Literal, default: &Literal, to: To) -> bool {
     match (value, default) {
         // Not, or as is usual.
         (_, Literal::None) => match (value, to) {
@@ -462,7 +462,7 @@ fn same(value: &Literal, default: &Literal, to: To, settings: &Values) -> bool {
         },
         (Literal::Tuple(a), Literal::Tuple(b)) => {
             let To::Tuple(names) = to else { return false };
-            let each = |((a, b), name): ((&Literal, &Literal), &&'static str)| same(a, b, To::One(name), settings);
+            let each = |((a, b), name): ((&Literal, &Literal), &&'static str)| same(a, b, To::One(name));
             a.len() == b.len() && a.iter().zip(b).zip(names).all(each)
         }
         (Literal::Float(a), Literal::Int(b)) => *a == *b as f64,
