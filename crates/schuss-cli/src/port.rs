@@ -3,8 +3,7 @@
 use crate::arguments;
 use crate::output::{Output, Result};
 use schuss::Error;
-use schuss::lab::port as translate;
-use schuss::optimizers::Dialect;
+use schuss::lab::{Dialect, port as translate};
 use schuss::registry::suggest;
 use serde_json::json;
 

@@ -165,7 +165,7 @@ impl fmt::Display for Allowed {
 
 impl Allowed {
     /// The value in the setting's own type (a whole number where a number is asked for becomes one), or nothing.
-    fn accept(self, value: Argument) -> Option<Argument> {
+    pub fn accept(self, value: Argument) -> Option<Argument> {
         if let Allowed::RangeOr(lo, hi, words) = self {
             let word = matches!(&value, Argument::Text(s) if words.contains(&s.as_str()));
             return if word { Some(value) } else { Allowed::Range(lo, hi).accept(value) };

@@ -6,6 +6,7 @@ mod port;
 mod surfaces;
 mod trace;
 
+pub use crate::optimizers::Dialect;
 pub use bench::{Bench, Workload, workloads};
 pub use port::{Parting, Port, port, spoken};
 pub use surfaces::{Surface, surfaces};
