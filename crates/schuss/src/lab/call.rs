@@ -277,7 +277,7 @@ mod tests {
             ("Adam(lr=0.1))", 13),
             ("Adam(name='x)", 11),
             ("Adam(lr=1;)", 10),
-            ("Adam(β=(1, 2)", 5),
+            ("Adam(β=(1, 2)", 14),
         ] {
             let error = Call::read(text).unwrap_err();
             assert_eq!(error.code(), "bad-call", "{text}");
