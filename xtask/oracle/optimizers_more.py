@@ -31,11 +31,12 @@ KERAS = {
     "lion": (keras.optimizers.Lion, {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.99},
              {"learning_rate": 0.05, "beta_1": 0.8, "beta_2": 0.95}, {"plain": {}}),
     "ftrl": (keras.optimizers.Ftrl,
-             {"learning_rate": 0.001, "initial_accumulator_value": 0.1, "l1_regularization_strength": 0.0,
+             {"learning_rate": 0.001, "learning_rate_power": -0.5, "initial_accumulator_value": 0.1, "l1_regularization_strength": 0.0,
               "l2_regularization_strength": 0.0, "l2_shrinkage_regularization_strength": 0.0, "beta": 0.0},
-             {"learning_rate": 0.05, "initial_accumulator_value": 0.3, "l1_regularization_strength": 0.0,
+             {"learning_rate": 0.05, "learning_rate_power": -0.7, "initial_accumulator_value": 0.3, "l1_regularization_strength": 0.0,
               "l2_regularization_strength": 0.0, "l2_shrinkage_regularization_strength": 0.0, "beta": 0.0},
-             {"plain": {}, "regular": {"l1_regularization_strength": 0.2, "l2_regularization_strength": 0.7,
+             {"plain": {}, "root": {"learning_rate_power": -0.5}, "still": {"learning_rate_power": 0.0},
+              "regular": {"learning_rate_power": -0.5, "l1_regularization_strength": 0.2, "l2_regularization_strength": 0.7,
                                        "l2_shrinkage_regularization_strength": 0.3, "beta": 0.4}}),
     "schedule_free_adamw": (keras.optimizers.ScheduleFreeAdamW,
                             ADAM | {"learning_rate": 0.0025, "warmup_steps": 0}, PROBE | {"warmup_steps": 0},
@@ -98,11 +99,13 @@ TORCH = {
 
 
 def optax_adam(s):
-    return optax.adam(s["learning_rate"], b1=s["beta_1"], b2=s["beta_2"], eps=s["epsilon"])
+    build = optax.amsgrad if s["amsgrad"] else optax.adam
+    return build(s["learning_rate"], b1=s["beta_1"], b2=s["beta_2"], eps=s["epsilon"])
 
 
 OPTAX = {
-    "adam:optax": (optax_adam, optax.adam, ADAM, PROBE, {"plain": {}}),
+    "adam:optax": (optax_adam, optax.adam, ADAM | {"amsgrad": False}, PROBE | {"amsgrad": False},
+                   {"plain": {}, "amsgrad": {"amsgrad": True}}),
     "adamw:optax": (lambda s: optax.adamw(s["learning_rate"], b1=s["beta_1"], b2=s["beta_2"], eps=s["epsilon"],
                                           weight_decay=s["weight_decay"]),
                     optax.adamw, ADAM | {"weight_decay": 1e-4}, PROBE | {"weight_decay": 0.03}, {"plain": {}}),
@@ -162,7 +165,7 @@ def check_optax_defaults():
         own = {name: p.default for name, p in inspect.signature(alias).parameters.items()}
         for name, value in defaults.items():
             name = short.get(name, name)
-            assert name in ("learning_rate", "initial_accumulator_value") or own[name] == value, (alias, name)
+            assert name in ("learning_rate", "initial_accumulator_value", "amsgrad") or own[name] == value, (alias, name)
 
 
 def case(name, rule, settings, gradients, theta, evaluated=()):

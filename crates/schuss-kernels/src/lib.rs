@@ -15,6 +15,7 @@ pub mod pool;
 pub mod product;
 pub mod program;
 pub mod random;
+pub mod recording;
 pub mod rows;
 pub mod sweep;
 pub mod tape;

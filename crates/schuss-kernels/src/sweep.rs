@@ -5,6 +5,7 @@ use crate::Isa;
 #[cfg(target_arch = "x86_64")]
 use crate::lane::{Avx2, Avx512};
 use crate::lane::{Lane, Register, Wide, prefetch};
+use crate::recording::Recording;
 
 /// A few lanes: what a rule is given (`At`), or what it keeps beside an element (`State`).
 pub trait Lanes<L: Lane>: Copy {
@@ -61,6 +62,7 @@ pub struct Sweep {
     #[cfg(target_arch = "x86_64")]
     avx512: Block,
     reference: Reference,
+    record: fn() -> Recording,
 }
 
 impl Sweep {
@@ -77,6 +79,7 @@ impl Sweep {
             #[cfg(target_arch = "x86_64")]
             avx512: sweep_avx512::<R>,
             reference: reference::<R>,
+            record: Recording::of::<R>,
         }
     }
 
@@ -89,6 +92,11 @@ impl Sweep {
     /// How many numbers it keeps beside each element.
     pub fn slots(&self) -> usize {
         self.slots
+    }
+
+    /// The rule's operations, written down.
+    pub fn recording(&self) -> Recording {
+        (self.record)()
     }
 
     /// Sweeps over a block of `rows` × `cols`. Row r of `theta` and of every state starts `r · stride` after its

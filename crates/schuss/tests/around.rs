@@ -88,6 +88,7 @@ fn variants() -> Vec<(&'static str, Vec<(&'static str, Argument)>)> {
             "ema, overwriting",
             vec![("use_ema", Bool(true)), ("ema_momentum", Float(0.7)), ("ema_overwrite_frequency", Int(5))],
         ),
+        ("cautious", vec![("cautious", Bool(true)), ("weight_decay", Float(0.1))]),
         ("static loss scale", vec![("loss_scale", text("static")), ("initial_scale", Float(1.0))]),
     ]
 }
@@ -99,16 +100,28 @@ fn pace(t: usize) -> Pace {
 
 #[test]
 fn the_plan_does_what_the_walk_does_around_every_rule() {
+    let mut wrong = Vec::new();
     for name in registry().names() {
         for (variant, settings) in variants() {
+            let given: Vec<_> = settings.iter().map(|(n, v)| (n.to_string(), v.clone())).collect();
+            // Rules whose step is no change of elements refuse to be cautious (every_optimizer.rs).
+            if variant == "cautious" && registry().make(name, &given).is_err_and(|e| e.code() == "cautious-not-offered")
+            {
+                continue;
+            }
             let optimizer = optimizer(name, &settings);
             let (want, want_shown) = walk(&optimizer, pace);
             let (got, got_shown) = run(&optimizer, options(1, &[]), pace);
             let steps = got.iter().zip(&want).chain([(&got_shown, &want_shown)]);
+            let already = wrong.len();
+            // What nearly cancels keeps the rounding of what it was.
+            let mut greatest = vec![0.1; want_shown.len()];
             for (t, (got, want)) in steps.enumerate() {
                 for (i, (&x, &y)) in got.iter().zip(want).enumerate() {
-                    let near = (f64::from(x) - y).abs() <= 1e-5 * y.abs().max(0.1);
-                    assert!(near, "{name}, {variant}, step {}, element {i}: {x} is not {y}", t + 1);
+                    greatest[i] = f64::max(greatest[i], y.abs());
+                    if (f64::from(x) - y).abs() > 1e-5 * greatest[i] && wrong.len() == already {
+                        wrong.push(format!("{name}, {variant}, step {}, element {i}: {x} is not {y}", t + 1));
+                    }
                 }
             }
             for (threads, without) in [(2, vec![]), (3, vec!["serial"]), (2, vec!["serial", "update", "epilogue"])] {
@@ -119,6 +132,7 @@ fn the_plan_does_what_the_walk_does_around_every_rule() {
             }
         }
     }
+    assert!(wrong.is_empty(), "the first difference of each walk:\n{}", wrong.join("\n"));
 }
 
 #[derive(Deserialize)]

@@ -61,12 +61,15 @@ fn with(name: &str, settings: &[(&str, Argument)]) -> Optimizer {
 fn around() -> Vec<(&'static str, Vec<(&'static str, Argument)>)> {
     use Argument::{Bool, Float, Int};
     let dynamic = || ("loss_scale", Argument::Text("dynamic".into()));
+    let text = |s: &str| Argument::Text(s.into());
     vec![
         ("adam", vec![("gradient_accumulation_steps", Int(3))]),
         ("nadam", vec![("gradient_accumulation_steps", Int(2)), ("use_ema", Bool(true)), ("ema_momentum", Float(0.9))]),
         ("sgd", vec![("use_ema", Bool(true)), ("ema_overwrite_frequency", Int(4)), ("weight_decay", Float(0.01))]),
         ("momentum", vec![dynamic(), ("initial_scale", Float(1e36)), ("dynamic_growth_steps", Int(3))]),
         ("adam", vec![("global_clipnorm", Float(0.1)), ("weight_decay", Float(0.1))]),
+        ("adamw", vec![("cautious", Bool(true))]),
+        ("schedule_free_adamw:paper", vec![("weight_decay", Float(0.1)), ("exclude_from_weight_decay", text("bias"))]),
     ]
 }
 

@@ -51,12 +51,18 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[
         name: "adam:optax",
         page: Page {
             summary: "Adam as Optax and the paper's algorithm 1 have it",
-            equation: "as adam:torch, without amsgrad",
+            equation: "as adam:torch; amsgrad: v̂ ← max(v̂, v / (1 − β₂ᵗ)), and √v̂ + ε in the last line",
             source: "Optax 0.2.8, optax.adam; Kingma and Ba 2015, algorithm 1, arXiv 1412.6980",
-            differs: "ε = 1e-8 beside √(v / (1 − β₂ᵗ)). Optax has no default rate; 0.001 here. Its amsgrad is a rule of its \
-                  own, with the maximum of corrected averages, and is not offered.",
+            differs: "ε = 1e-8 beside √(v / (1 − β₂ᵗ)). Optax has no default rate; 0.001 here. Its amsgrad, a rule of its \
+                  own there, takes the maximum of corrected averages, where Keras and PyTorch correct the maximum.",
         },
-        settings: &[learning_rate(0.001), BETA_1, BETA_2, epsilon(1e-8, "ε, added to the corrected root")],
+        settings: &[
+            learning_rate(0.001),
+            BETA_1,
+            BETA_2,
+            epsilon(1e-8, "ε, added to the corrected root"),
+            switch("amsgrad", "divide by the greatest corrected average of squares so far"),
+        ],
         make: |settings| make("adam:optax", settings, true),
     },
 ];
@@ -101,7 +107,11 @@ impl Rule for Adam {
         names.iter().map(|&name| Slot::zero(name)).collect()
     }
     fn update(&self) -> Update<'_> {
-        Update::Elementwise(if self.amsgrad { Sweep::of::<Amsgrad>() } else { Sweep::of::<Self>() })
+        Update::Elementwise(match (self.amsgrad, self.name) {
+            (false, _) => Sweep::of::<Self>(),
+            (true, "adam:optax") => Sweep::of::<CorrectedAmsgrad>(),
+            (true, _) => Sweep::of::<Amsgrad>(),
+        })
     }
     fn numbers(&self, now: Now, _: &mut [f64], out: &mut [f64]) {
         let (beta_1, t) = (now.momentum.unwrap_or(self.beta_1), now.t as f64);
@@ -147,5 +157,24 @@ impl Elementwise for Amsgrad {
         let (m, v) = averages(at, g, m, v);
         let v_hat = v_hat.max(v);
         (theta - alpha_t * m / (over_root * v_hat.sqrt() + epsilon), [m, v, v_hat])
+    }
+}
+
+/// The maximum is of what is corrected already.
+struct CorrectedAmsgrad;
+
+impl Elementwise for CorrectedAmsgrad {
+    type At<L: Lane> = At<L>;
+    type State<L: Lane> = [L; 3];
+    #[inline(always)]
+    fn step<L: Lane>(
+        at @ [alpha_t, _, _, epsilon, over_root]: At<L>,
+        theta: L,
+        g: L,
+        [m, v, v_hat]: [L; 3],
+    ) -> (L, [L; 3]) {
+        let (m, v) = averages(at, g, m, v);
+        let v_hat = v_hat.max(over_root.square() * v);
+        (theta - alpha_t * m / (v_hat.sqrt() + epsilon), [m, v, v_hat])
     }
 }

@@ -18,6 +18,12 @@ pub const SETTINGS: &[Setting] = &[
         doc: "what weight_decay does: decoupled shrinks θ by α λ θ, l2 adds λ θ to the gradient",
     },
     text("exclude_from_weight_decay", "a regular expression: parameters whose name it finds do not decay"),
+    Setting {
+        name: "cautious",
+        default: Default::Bool(false),
+        allowed: Allowed::Bool,
+        doc: "move only elements whose step goes against their gradient, and those further by n / (their count + 1)",
+    },
     number("clipvalue", 0.0, "clip each number of a gradient to ± this; 0 for none"),
     number("clipnorm", 0.0, "scale each parameter's gradient to this norm where it is greater; 0 for none"),
     number("global_clipnorm", 0.0, "scale all gradients so that their norm together is at most this; 0 for none"),
@@ -138,6 +144,8 @@ pub struct Around {
     pub decay: Decay,
     /// Parameters that do not decay.
     pub exclude: Option<Regex>,
+    /// Do only elements move whose step agrees with their gradient?
+    pub cautious: bool,
     /// How gradients are clipped.
     pub clip: Clip,
     /// Batches for one update.
@@ -183,6 +191,7 @@ impl Around {
             weight_decay: float("weight_decay"),
             decay: if word("decay") == "l2" { Decay::L2 } else { Decay::Decoupled },
             exclude,
+            cautious: all.get("cautious").is_some_and(|_| all.bool("cautious")),
             clip: clip.map_or(Clip::None, |(_, clip)| *clip),
             accumulation: count("gradient_accumulation_steps", 1),
             ema: all.get("use_ema").is_some_and(|_| all.bool("use_ema")).then(|| float("ema_momentum")),
@@ -209,12 +218,16 @@ impl Around {
         self.weight_decay > 0.0 && !self.exclude.as_ref().is_some_and(|e| e.is_match(name))
     }
 
+    /// The share λ of decoupled decay.
+    pub fn decoupled(&self) -> f64 {
+        match self.decay {
+            Decay::Decoupled => self.weight_decay,
+            Decay::L2 => 0.0,
+        }
+    }
     /// The factor of θ that is left by decoupled decay at this rate.
     pub fn keep(&self, learning_rate: f64) -> f64 {
-        match self.decay {
-            Decay::Decoupled => 1.0 - learning_rate * self.weight_decay,
-            Decay::L2 => 1.0,
-        }
+        1.0 - learning_rate * self.decoupled()
     }
 
     /// Clips the gradients of all parameters.

@@ -57,7 +57,7 @@ impl GraphRule for Lars {
     fn build(&self, g: &mut Graph, numbers: &[Value], tensors: &mut [Tensor], _: &mut [Value]) -> Result<()> {
         let [alpha, mu] = numbers else { unreachable!("it has 2") };
         let trust = g.constant(self.trust)?;
-        for Tensor { theta, gradient, states } in tensors {
+        for Tensor { theta, gradient, states, .. } in tensors {
             let length = norm(g, *theta)?;
             let (length, steep) = (g.multiply(length, trust)?, norm(g, *gradient)?);
             let ratio = ratio(g, length, steep)?;

@@ -15,7 +15,7 @@
 //! # Ok::<(), schuss::Error>(())
 //! ```
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::registry::{Allowed, Default, Registry, Setting, Settings};
 use regex_lite::Regex;
@@ -24,6 +24,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 mod around;
+mod cautious;
 mod dialects;
 mod rules;
 mod walk;
@@ -36,7 +37,9 @@ mod adagrad;
 mod adam;
 mod adamax;
 mod adamw;
+mod adan;
 mod asgd;
+mod dadapt_adam;
 mod ftrl;
 mod gradient_descent;
 mod lamb;
@@ -46,11 +49,15 @@ mod momentum;
 mod muon;
 mod nadam;
 mod nag;
+mod prodigy;
+mod qhm;
 mod radam;
 mod rmsprop;
 mod rprop;
 mod schedule_free_adamw;
+mod schedule_free_sgd;
 mod sgd;
+mod sophia_g;
 mod yogi;
 
 pub use crate::schedules::Pace;
@@ -69,7 +76,9 @@ pub fn registry() -> Registry<Optimizer> {
         adam::ENTRIES,
         adamax::ENTRIES,
         adamw::ENTRIES,
+        adan::ENTRIES,
         asgd::ENTRIES,
+        dadapt_adam::ENTRIES,
         ftrl::ENTRIES,
         gradient_descent::ENTRIES,
         lamb::ENTRIES,
@@ -79,32 +88,55 @@ pub fn registry() -> Registry<Optimizer> {
         muon::ENTRIES,
         nadam::ENTRIES,
         nag::ENTRIES,
+        prodigy::ENTRIES,
+        qhm::ENTRIES,
         radam::ENTRIES,
         rmsprop::ENTRIES,
         rprop::ENTRIES,
         schedule_free_adamw::ENTRIES,
+        schedule_free_sgd::ENTRIES,
         sgd::ENTRIES,
+        sophia_g::ENTRIES,
         yogi::ENTRIES,
     ];
-    Registry::new("optimizer", entries.concat()).with_common(around::SETTINGS).with_aliases(KERAS)
+    Registry::new("optimizer", entries.concat()).with_common(around::SETTINGS).with_aliases(ALIASES)
 }
 
-/// The plain name of a rule that Keras has is Keras' form of it.
-const KERAS: &[(&str, &str)] = &[
+/// The plain name of a rule that Keras has is Keras' form of it. Of others it is the form of the library whose name
+/// can stand behind it too. Forms that are the same in two places are one entry.
+const ALIASES: &[(&str, &str)] = &[
+    ("adabelief:optax", "adabelief"),
+    ("adabelief:paper", "adabelief"),
     ("adadelta:keras", "adadelta"),
+    ("adadelta:optax", "adadelta:torch"),
     ("adafactor:keras", "adafactor"),
     ("adagrad:keras", "adagrad"),
+    ("adagrad:optax", "adagrad"),
+    ("adagrad:paper", "adagrad:torch"),
     ("adam:keras", "adam"),
+    ("adam:paper", "adam:optax"),
     ("adamax:keras", "adamax"),
     ("adamw:keras", "adamw"),
+    ("adan:paper", "adan"),
+    ("asgd:torch", "asgd"),
     ("ftrl:keras", "ftrl"),
     ("lamb:keras", "lamb"),
+    ("lamb:paper", "lamb:optax"),
+    ("lars:optax", "lars"),
+    ("lars:paper", "lars"),
     ("lion:keras", "lion"),
+    ("lion:paper", "lion:optax"),
     ("muon:keras", "muon"),
     ("nadam:keras", "nadam"),
+    ("prodigy:paper", "prodigy"),
+    ("qhm:paper", "qhm"),
+    ("radam:torch", "radam"),
     ("rmsprop:keras", "rmsprop"),
+    ("rprop:torch", "rprop"),
     ("schedule_free_adamw:keras", "schedule_free_adamw"),
+    ("schedule_free_sgd:paper", "schedule_free_sgd"),
     ("sgd:keras", "sgd"),
+    ("yogi:optax", "yogi"),
 ];
 
 /// What a state starts from.
@@ -155,6 +187,9 @@ pub struct Now {
     pub learning_rate: f64,
     /// What a schedule sets in the place of the momentum, or of β₁.
     pub momentum: Option<f64>,
+    /// The share λ of decoupled decay, for a rule that shrinks θ itself ([`Rule::shrinks`]); 0 for parameters that do
+    /// not decay.
+    pub weight_decay: f64,
 }
 
 /// How a rule computes.
@@ -174,6 +209,8 @@ pub struct Tensor {
     pub gradient: Value,
     /// In the order of [`Rule::slots`].
     pub states: Vec<Value>,
+    /// The share λ of decoupled decay, for a rule that shrinks θ itself; else 0.
+    pub decay: f64,
 }
 
 /// A rule on whole arrays, or on all of them together.
@@ -185,7 +222,7 @@ pub trait GraphRule {
         Vec::new()
     }
     /// Writes the operations and replaces every θ, state and global by its new value. `numbers` and `globals` are
-    /// single numbers, of shape `[]`. θ has been decayed already.
+    /// single numbers, of shape `[]`. θ has been decayed already, unless the rule shrinks it itself.
     fn build(&self, g: &mut Graph, numbers: &[Value], tensors: &mut [Tensor], globals: &mut [Value]) -> Result<()>;
 }
 
@@ -208,6 +245,10 @@ pub trait Rule: Debug + Send + Sync {
     }
     /// The numbers that the arithmetic is given now, computed in f64. `out` has room for as many as it asks for.
     fn numbers(&self, now: Now, memory: &mut [f64], out: &mut [f64]);
+    /// Is decoupled decay the rule's own: at another rate than α, or at another place than before its step?
+    fn shrinks(&self) -> bool {
+        false
+    }
     /// What a user should know about a rate that means something else in another library, if it is one.
     fn caution(&self, learning_rate: f64) -> Option<String> {
         let _ = learning_rate;
@@ -261,6 +302,19 @@ impl Optimizer {
     pub fn new(name: &'static str, settings: &Settings, rule: impl Rule + 'static) -> Result<Self> {
         let learning_rate = settings.f64("learning_rate");
         let (around, settings) = Around::new(settings)?;
+        if around.cautious {
+            let additive = match rule.update() {
+                Update::Elementwise(sweep) => cautious::change(&sweep.recording()).is_some(),
+                Update::Graph(_) => false,
+            };
+            if !additive || rule.shrinks() {
+                let message = format!(
+                    "`cautious` is true, and {name} is no rule whose step is an element-wise change that θ has no part \
+                     in; allowed is false"
+                );
+                return Err(Error::value("cautious-not-offered", message));
+            }
+        }
         Ok(Optimizer {
             name,
             settings,
@@ -280,7 +334,7 @@ impl Optimizer {
     }
     /// What the arithmetic is given now: the factor that decays θ, then the rule's numbers.
     pub fn numbers(&self, now: Now, memory: &mut [f64], out: &mut [f64]) {
-        out[0] = self.around.keep(now.learning_rate);
+        out[0] = if self.rule.shrinks() { 1.0 } else { self.around.keep(now.learning_rate) };
         self.rule.numbers(now, memory, &mut out[1..]);
     }
 }

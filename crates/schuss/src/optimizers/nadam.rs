@@ -1,8 +1,10 @@
 //! Nadam: Adam with Nesterov's look-ahead.
 
-use super::{L2, Now, Optimizer, Rule, Slot, Update, average, epsilon, fraction, learning_rate, not_negative};
+use super::{
+    L2, Now, Optimizer, Rule, Slot, Update, average, epsilon, fraction, learning_rate, not_negative, weight_decay,
+};
 use crate::error::Result;
-use crate::registry::{Entry, Page, Settings};
+use crate::registry::{Entry, Page, Setting, Settings};
 use schuss_kernels::{Elementwise, Lane, Sweep};
 
 pub const ENTRIES: &[Entry<Optimizer>] = &[
@@ -26,7 +28,7 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[
             fraction("beta_2", 0.999, "the share β₂ of the old average of squares"),
             epsilon(1e-7, "ε, added to the root"),
         ],
-        make: |settings| make("nadam", settings, 1.0),
+        make: |settings| make("nadam", settings, Form::Keras(1.0)),
     },
     Entry {
         name: "nadam:torch",
@@ -45,19 +47,85 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[
             not_negative("momentum_decay", 0.004, "ψ: how fast the momentum grows"),
             L2,
         ],
-        make: |settings| make("nadam:torch", settings, settings.f64("momentum_decay")),
+        make: |settings| make("nadam:torch", settings, Form::Keras(settings.f64("momentum_decay"))),
+    },
+    Entry {
+        name: "nadam:optax",
+        page: Page {
+            summary: "Nadam as Optax has it: Adam's averages, one step ahead, without a schedule of the momentum",
+            equation: "m̂ = β₁ m / (1 − β₁ᵗ⁺¹) + (1 − β₁) g / (1 − β₁ᵗ)\n\
+                   θ ← θ − α m̂ / (√(v / (1 − β₂ᵗ)) + ε), m and v as nadam",
+            source: "Optax 0.2.8, optax.nadam; Dozat 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ",
+            differs: "β₁ where Keras and PyTorch have the growing μ_t. Optax has no default rate; 0.001 here.",
+        },
+        settings: &OPTAX,
+        make: |settings| make("nadam:optax", settings, Form::Optax),
+    },
+    Entry {
+        name: "nadamw:optax",
+        page: Page {
+            summary: "Nadam with weights that shrink, as Optax has it",
+            equation: "θ ← θ − α λ θ, then as nadam:optax",
+            source: "Optax 0.2.8, optax.nadamw; Dozat 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ",
+            differs: "λ = 0.0001. Optax has no default rate; 0.001 here.",
+        },
+        settings: &{
+            let [rate, beta_1, beta_2, epsilon] = OPTAX;
+            [rate, beta_1, beta_2, epsilon, weight_decay(1e-4)]
+        },
+        make: |settings| make("nadamw:optax", settings, Form::Optax),
+    },
+    Entry {
+        name: "nadam:paper",
+        page: Page {
+            summary: "Nadam as its paper has it: the scheduled momentum is that of the average too",
+            equation: "μ_t = β₁ (1 − ½ · 0.96^(ψ t)), Π_t = μ₁ μ₂ … μ_t\n\
+                   m ← μ_t m + (1 − μ_t) g\n\
+                   v ← β₂ v + (1 − β₂) g²\n\
+                   m̂ = μ_t₊₁ m / (1 − Π_t₊₁) + (1 − μ_t) g / (1 − Π_t)\n\
+                   θ ← θ − α m̂ / (√(β₂ v / (1 − β₂ᵗ)) + ε)",
+            source: "Dozat 2016, algorithm 2, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ",
+            differs: "Keras and PyTorch keep m with β₁ alone, and have no β₂ before v in the root. Constants as \
+                  nadam:torch, ψ = 1/250.",
+        },
+        settings: &[
+            learning_rate(0.002),
+            fraction("beta_1", 0.9, "what the share μ_t of the old average of gradients grows to"),
+            fraction("beta_2", 0.999, "the share β₂ of the old average of squares"),
+            epsilon(1e-8, "ε, added to the root"),
+            not_negative("momentum_decay", 0.004, "ψ: how fast the momentum grows"),
+        ],
+        make: |settings| make("nadam:paper", settings, Form::Paper(settings.f64("momentum_decay"))),
     },
 ];
 
-fn make(name: &'static str, settings: &Settings, momentum_decay: f64) -> Result<Optimizer> {
+const OPTAX: [Setting; 4] = [
+    learning_rate(0.001),
+    fraction("beta_1", 0.9, "the share β₁ of the old average of gradients"),
+    fraction("beta_2", 0.999, "the share β₂ of the old average of squares"),
+    epsilon(1e-8, "ε, added to the root"),
+];
+
+/// How the momentum goes on; with ψ.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    /// A schedule beside the average's β₁.
+    Keras(f64),
+    /// A schedule that is the average's share too.
+    Paper(f64),
+    /// No schedule.
+    Optax,
+}
+
+fn make(name: &'static str, settings: &Settings, form: Form) -> Result<Optimizer> {
     let [beta_1, beta_2, epsilon] = ["beta_1", "beta_2", "epsilon"].map(|name| settings.f64(name));
-    Optimizer::new(name, settings, Nadam { name, beta_1, beta_2, epsilon, momentum_decay })
+    Optimizer::new(name, settings, Nadam { name, form, beta_1, beta_2, epsilon })
 }
 
 #[derive(Debug)]
 struct Nadam {
     name: &'static str,
-    momentum_decay: f64,
+    form: Form,
     beta_1: f64,
     beta_2: f64,
     epsilon: f64,
@@ -80,15 +148,19 @@ impl Rule for Nadam {
     fn numbers(&self, now: Now, memory: &mut [f64], out: &mut [f64]) {
         let (t, alpha) = (now.t, now.learning_rate);
         let beta_1 = now.momentum.unwrap_or(self.beta_1);
-        let mu = |t: u64| beta_1 * (1.0 - 0.5 * 0.96_f64.powf(t as f64 * self.momentum_decay));
+        let mu = |t: u64| match self.form {
+            Form::Keras(psi) | Form::Paper(psi) => beta_1 * (1.0 - 0.5 * 0.96_f64.powf(t as f64 * psi)),
+            Form::Optax => beta_1,
+        };
         memory[0] *= mu(t);
         let (product, next_product) = (memory[0], memory[0] * mu(t + 1));
         out.copy_from_slice(&[
             alpha * mu(t + 1) / (1.0 - next_product),
             alpha * (1.0 - mu(t)) / (1.0 - product),
-            1.0 - beta_1,
+            if let Form::Paper(_) = self.form { 1.0 - mu(t) } else { 1.0 - beta_1 },
             1.0 - self.beta_2,
-            (1.0 - self.beta_2.powf(t as f64)).sqrt().recip(),
+            if let Form::Paper(_) = self.form { self.beta_2.sqrt() } else { 1.0 }
+                / (1.0 - self.beta_2.powf(t as f64)).sqrt(),
             self.epsilon,
         ]);
     }

@@ -34,7 +34,7 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
         let [step, eta_minus, eta_plus, step_min, step_max] =
             ["learning_rate", "eta_minus", "eta_plus", "step_min", "step_max"].map(|name| settings.f64(name));
         if eta_plus <= 1.0 {
-            let message = format!("`eta_plus` is {eta_plus:?}; it is above 1");
+            let message = format!("`eta_plus` is {eta_plus:?}; allowed is a number above 1");
             return Err(Error::value("value-not-allowed", message));
         }
         if step_min > step_max {

@@ -2,7 +2,7 @@
 //! step, and the operations behind the gradients.
 
 use super::around::{GREATEST_SCALE, LossScale};
-use super::{Initial, Now, Optimizer, Pace, Slot, Tensor, Update};
+use super::{Initial, Now, Optimizer, Pace, Slot, Tensor, Update, cautious};
 use crate::error::{Error, Result};
 use crate::graph::ops::input::Source;
 use crate::graph::{Graph, Value};
@@ -118,9 +118,10 @@ impl Rules {
     }
     /// The sweep that moves a parameter, if one does.
     pub fn sweep(&self, tensor: usize) -> Option<Sweep> {
-        match self.optimizer(tensor).rule.update() {
-            Update::Elementwise(sweep) => Some(sweep),
-            Update::Graph(_) => None,
+        let optimizer = self.optimizer(tensor);
+        match optimizer.rule.update() {
+            Update::Elementwise(sweep) if !optimizer.around.cautious => Some(sweep),
+            _ => None,
         }
     }
     /// Where the numbers of a parameter's sweep begin.
@@ -143,11 +144,25 @@ impl Rules {
     pub fn set(&mut self, t: u64, pace: Pace) {
         for part in &self.parts {
             let optimizer = &part.optimizer;
-            let now = Now { t, learning_rate: optimizer.learning_rate * pace.factor, momentum: pace.momentum };
+            let weight_decay = optimizer.around.decoupled();
+            let learning_rate = optimizer.learning_rate * pace.factor;
+            let now = Now { t, learning_rate, momentum: pace.momentum, weight_decay };
             let [decayed, plain] = part.numbers;
-            optimizer.numbers(now, &mut self.memory[part.memory.clone()], &mut self.numbers[decayed..plain]);
-            self.numbers.copy_within(decayed..plain, plain);
-            self.numbers[plain] = 1.0;
+            let memory = &mut self.memory[part.memory.clone()];
+            if optimizer.rule.shrinks() {
+                // Both from the same memory, which moves on once: a rule has at most 8 numbers of it.
+                let size = plain - decayed;
+                let mut before = [0.0; 8];
+                let before = &mut before[..memory.len()];
+                before.copy_from_slice(memory);
+                let now = Now { weight_decay: 0.0, ..now };
+                optimizer.numbers(now, before, &mut self.numbers[plain..plain + size]);
+            }
+            optimizer.numbers(now, memory, &mut self.numbers[decayed..plain]);
+            if !optimizer.rule.shrinks() {
+                self.numbers.copy_within(decayed..plain, plain);
+                self.numbers[plain] = 1.0;
+            }
         }
     }
     /// The value of a setting leaf that [`Rules::updates`] or [`Rules::averages`] made, at update `t`.
@@ -204,16 +219,31 @@ impl Rules {
                 let theta = self.theta(g, i);
                 let gradient = around.with_l2(g, &t.name, theta, gradients[i])?;
                 let states = self.states(g, i);
-                tensors.push(Tensor { theta, gradient, states });
+                let shrinks = part.optimizer.rule.shrinks() && around.decays(&t.name);
+                let decay = if shrinks { around.decoupled() } else { 0.0 };
+                tensors.push(Tensor { theta, gradient, states, decay });
             }
+            let scalar = |g: &mut Graph, i: usize| g.input(Source::Setting, &format!("number {i}"), Shape::scalar());
             let rule = match part.optimizer.rule.update() {
+                Update::Elementwise(sweep) if around.cautious => {
+                    let recording = sweep.recording();
+                    for (&i, mut tensor) in own.iter().zip(tensors) {
+                        let old = tensor.clone();
+                        let place = self.trained[i].numbers;
+                        let numbers: Vec<Value> = (1..sweep.at()).map(|k| scalar(g, place + k)).collect();
+                        let keep = around.decays(&self.trained[i].name).then(|| scalar(g, place));
+                        cautious::build(g, &recording, keep, &numbers, &mut tensor)?;
+                        updates.assigned.push((old.theta, tensor.theta));
+                        updates.assigned.extend(old.states.into_iter().zip(tensor.states));
+                    }
+                    continue;
+                }
                 Update::Elementwise(_) => {
                     updates.swept.extend(own.iter().zip(&tensors).map(|(&i, t)| (i, t.gradient)));
                     continue;
                 }
                 Update::Graph(rule) => rule,
             };
-            let scalar = |g: &mut Graph, i: usize| g.input(Source::Setting, &format!("number {i}"), Shape::scalar());
             let numbers: Vec<Value> = (0..rule.numbers()).map(|i| scalar(g, part.numbers[0] + 1 + i)).collect();
             let names: Vec<String> = rule.globals().iter().map(|slot| global(p, slot.name)).collect();
             let mut globals: Vec<Value> =
@@ -224,7 +254,7 @@ impl Rules {
                 .chain(globals.clone())
                 .collect();
             for (&i, tensor) in own.iter().zip(&mut tensors) {
-                if around.decays(&self.trained[i].name) {
+                if around.decays(&self.trained[i].name) && !part.optimizer.rule.shrinks() {
                     let keep = scalar(g, self.trained[i].numbers);
                     tensor.theta = g.multiply(tensor.theta, keep)?;
                 }

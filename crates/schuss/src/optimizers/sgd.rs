@@ -45,6 +45,7 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[
         ],
         make: |settings| {
             let rule = Torch {
+                name: "sgd:torch",
                 momentum: settings.f64("momentum"),
                 dampening: settings.f64("dampening"),
                 nesterov: settings.bool("nesterov"),
@@ -56,10 +57,29 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[
             Optimizer::new("sgd:torch", settings, rule)
         },
     },
+    Entry {
+        name: "sgd:optax",
+        page: Page {
+            summary: "descent as Optax has it: the rate acts on the whole momentum",
+            equation: "θ ← θ − α g\n\
+                   with momentum: b ← μ b + g; θ ← θ − α b\n\
+                   with nesterov: θ ← θ − α (g + μ b)",
+            source: "Optax 0.2.8, optax.sgd",
+            differs: "As sgd:torch without dampening; weight_decay shrinks θ. Optax has no default rate; 0.01 here. \
+                  nesterov without momentum is an error here and plain descent there.",
+        },
+        settings: &settings(0.0, false),
+        make: |settings| {
+            let (momentum, nesterov) = (settings.f64("momentum"), settings.bool("nesterov"));
+            check(momentum, nesterov)?;
+            Optimizer::new("sgd:optax", settings, Torch { name: "sgd:optax", momentum, dampening: 0.0, nesterov })
+        },
+    },
 ];
 
 #[derive(Debug)]
 struct Torch {
+    name: &'static str,
     momentum: f64,
     dampening: f64,
     nesterov: bool,
@@ -67,7 +87,7 @@ struct Torch {
 
 impl Rule for Torch {
     fn name(&self) -> &'static str {
-        "sgd:torch"
+        self.name
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
         if self.momentum == 0.0 { vec![] } else { vec![Slot::zero("b")] }
@@ -122,11 +142,16 @@ pub(super) const fn settings(momentum: f64, nesterov: bool) -> [Setting; 3] {
 
 pub(super) fn make(name: &'static str, settings: &Settings) -> Result<Optimizer> {
     let rule = Sgd { momentum: settings.f64("momentum"), nesterov: settings.bool("nesterov") };
-    if rule.nesterov && rule.momentum == 0.0 {
+    check(rule.momentum, rule.nesterov)?;
+    Optimizer::new(name, settings, rule)
+}
+
+fn check(momentum: f64, nesterov: bool) -> Result<()> {
+    if nesterov && momentum == 0.0 {
         let message = "`nesterov` is true with a `momentum` of 0; allowed is a momentum above 0, or nesterov = false";
         return Err(Error::value("nesterov-without-momentum", message));
     }
-    Optimizer::new(name, settings, rule)
+    Ok(())
 }
 
 #[derive(Debug)]

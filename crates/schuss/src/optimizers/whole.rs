@@ -11,6 +11,12 @@ pub fn average(g: &mut Graph, old: Value, new: Value, share: Value) -> Result<Va
     g.add(old, change)
 }
 
+/// Σ x y.
+pub fn weighted_sum(g: &mut Graph, x: Value, y: Value) -> Result<Value> {
+    let product = g.multiply(x, y)?;
+    g.sum(product)
+}
+
 /// √Σx².
 pub fn norm(g: &mut Graph, x: Value) -> Result<Value> {
     let square = g.square(x)?;
