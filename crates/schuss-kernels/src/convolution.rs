@@ -445,7 +445,7 @@ unsafe fn turn(kernels: &Kernels, g: &Geometry, group: usize, col: usize, cols: 
     }
 }
 
-/// The derivative by the kernel, summed over these images: w from x and y, written to `w`.
+/// The derivative by the kernel, summed over these images: w from x and y, written to `w`, or added to what is there.
 ///
 /// # Safety
 /// As for [`convolve`]; `w` can be written.
@@ -459,6 +459,7 @@ pub unsafe fn kernel_of(
     x: *const f32,
     y: *const f32,
     w: *mut f32,
+    add: bool,
     scratch: &mut [f32],
 ) {
     let walk = Walk::forward(g);
@@ -469,7 +470,9 @@ pub unsafe fn kernel_of(
     // SAFETY: the copy was just taken; the kernel can be written.
     unsafe {
         std::slice::from_raw_parts_mut(copy, walk.copy_len()).fill(0.0);
-        std::slice::from_raw_parts_mut(w, g.kernel_rows() * g.outputs).fill(0.0);
+        if !add {
+            std::slice::from_raw_parts_mut(w, g.kernel_rows() * g.outputs).fill(0.0);
+        }
     }
     for image in images {
         // SAFETY: the image is one of those that can be read; windows lie within it or its copy.

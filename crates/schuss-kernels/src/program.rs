@@ -89,6 +89,8 @@ pub enum Work {
         source: usize,
         /** Which rows of them. */
         rows: Range<usize>,
+        /** What the sums begin with, where that is not 0. */
+        onto: Option<View>,
     },
     /// Images times a kernel that moves over them; rows are places of whole images.
     Convolve {
@@ -101,20 +103,20 @@ pub enum Work {
         /** The kernel. */
         w: View,
     },
-    /// Sums of the derivative by that kernel over parts of the images; rows are those of whole kernels, a part each.
+    /// The derivative by that kernel, summed over images; rows are those of one whole kernel among several.
     KernelOf {
         /** What lies where. */
         geometry: Geometry,
-        /** How many images. */
-        images: usize,
-        /** Parts that they are cut into. */
-        parts: usize,
+        /** Which images. */
+        images: Range<usize>,
         /** Inputs. */
         x: View,
         /** Outputs. */
         y: View,
         /** Where the sums go. */
         to: View,
+        /** Do they begin with what is there? */
+        add: bool,
     },
     /// Each row of `x` to a number.
     Fold {
@@ -410,7 +412,7 @@ impl Run<'_> {
                     let (row, col) = (rows.start, cols.start);
                     self.finish(finish, Tile { row, col, rows: height, cols: width, ptr, stride: g.row_stride }, ptr);
                 }
-                Work::SumRows { source, rows: summed } => {
+                Work::SumRows { source, rows: summed, onto } => {
                     let source = &self.finishes[*source];
                     let sums = scratch.as_mut_ptr();
                     let block = sums.add(BLOCK);
@@ -419,7 +421,10 @@ impl Run<'_> {
                     let mut col = cols.start;
                     while col < cols.end {
                         let n = (cols.end - col).min(256);
-                        std::slice::from_raw_parts_mut(sums, n).fill(0.0);
+                        match onto {
+                            Some(v) => self.at(*v, rows.start, col).copy_to_nonoverlapping(sums, n),
+                            None => std::slice::from_raw_parts_mut(sums, n).fill(0.0),
+                        }
                         for_blocks(summed.clone(), col..col + n, |row, col, rows, cols| {
                             let (x, stride) = match (&source.tape[..], &source.operands[..]) {
                                 // Numbers that stand somewhere already are read there.
@@ -454,12 +459,9 @@ impl Run<'_> {
                     let (x, w) = (self.at(*x, 0, 0), self.at(*w, 0, 0));
                     convolution::convolve(self.isa, geometry, *turned, images, x, w, own, &mut target);
                 }
-                Work::KernelOf { geometry, images, parts, x, y, to } => {
-                    let (x, y) = (self.at(*x, 0, 0), self.at(*y, 0, 0));
-                    for part in rows.start / geometry.kernel_rows()..rows.end / geometry.kernel_rows() {
-                        let to = self.at(*to, part * geometry.kernel_rows(), 0);
-                        convolution::kernel_of(self.isa, geometry, share(*images, *parts, part), x, y, to, scratch);
-                    }
+                Work::KernelOf { geometry, images, x, y, to, add } => {
+                    let (x, y, to) = (self.at(*x, 0, 0), self.at(*y, 0, 0), self.at(*to, rows.start, 0));
+                    convolution::kernel_of(self.isa, geometry, images.clone(), x, y, to, *add, scratch);
                 }
                 Work::Fold { f, x, width } => {
                     let finish = &self.finishes[call.finish.expect("a fold has a finish")];

@@ -180,6 +180,7 @@ fn bits_do_not_depend_on_threads_or_on_fusing_the_update() {
             assert!(run(threads, &[]) == one, "{}: {threads} threads", case.name);
         }
         assert!(run(2, &["update"]) == one, "{}: materialised gradients", case.name);
+        assert!(run(1, &["slices"]) == one && run(2, &["slices"]) == one, "{}: all samples at once", case.name);
         assert!(run(2, &["recompute"]) == one && run(2, &["epilogue"]) == one, "{}: nothing fused", case.name);
     }
 }

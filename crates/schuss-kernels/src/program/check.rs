@@ -1,6 +1,6 @@
 //! What makes running a program safe: every place is within its space, and threads keep out of each other's way.
 
-use super::{Call, Finish, OPERANDS, Phase, STATES, View, Work, share};
+use super::{Call, Finish, OPERANDS, Phase, STATES, View, Work};
 use crate::tape::{Argument, Element};
 use std::ops::Range;
 
@@ -19,23 +19,36 @@ pub(super) fn check(phases: &[Phase], finishes: &[Finish], sizes: &[usize]) {
         check_finish(finish);
     }
     for (number, phase) in phases.iter().enumerate() {
-        let mut before: Vec<(&str, Touch)> = Vec::new();
-        for thread in &phase.threads {
-            let mut own = Vec::new();
-            for call in thread {
+        let mut all: Vec<(usize, usize, &str, Touch)> = Vec::new();
+        for (thread, calls) in phase.threads.iter().enumerate() {
+            for call in calls {
                 for touch in touches(call, finishes) {
-                    let name = &call.name;
+                    let name = call.name.as_str();
                     let size = sizes.get(touch.view.space as usize).copied();
                     assert!(size.is_some_and(|n| end(&touch) <= n), "{name} leaves its space: {touch:?} of {size:?}");
-                    if let Some((other, at)) =
-                        before.iter().find(|(_, t)| (t.write || touch.write) && overlap(t, &touch))
-                    {
-                        panic!("in phase {number}, {name} and {other} of another thread meet: {touch:?} and {at:?}");
-                    }
-                    own.push((name.as_str(), touch));
+                    all.push((start(&touch), thread, name, touch));
                 }
             }
-            before.append(&mut own);
+        }
+        // By space and place: only touches that begin before the end of an earlier one can meet it. What is touched
+        // alike by one thread, as a kernel for every slice of images, counts once.
+        let key = |t: &Touch| {
+            let strides = (t.view.row_stride, t.view.col_stride);
+            (strides, t.view.offset, (t.rows.start, t.rows.end), (t.cols.start, t.cols.end), t.write)
+        };
+        all.sort_by_key(|(begin, thread, _, t)| (t.view.space, *begin, *thread, key(t)));
+        all.dedup_by(|a, b| a.1 == b.1 && a.3.view.space == b.3.view.space && key(&a.3) == key(&b.3));
+        let mut open: Vec<&(usize, usize, &str, Touch)> = Vec::new();
+        for this in &all {
+            let (begin, thread, name, touch) = this;
+            open.retain(|o| o.3.view.space == touch.view.space && end(&o.3) > *begin);
+            let meets = |o: &&&(usize, usize, &str, Touch)| {
+                o.1 != *thread && (o.3.write || touch.write) && overlap(&o.3, touch)
+            };
+            if let Some((_, _, other, at)) = open.iter().find(meets) {
+                panic!("in phase {number}, {name} and {other} of another thread meet: {touch:?} and {at:?}");
+            }
+            open.push(this);
         }
     }
 }
@@ -90,12 +103,13 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
             touch(*b, &(0..*k), cols, false);
         }
         Work::Map => {}
-        Work::SumRows { source, rows: summed } => {
+        Work::SumRows { source, rows: summed, onto } => {
             let source = &finishes[*source];
             assert!(rows.len() <= 1, "sums make one row");
             assert!(source.stores.is_empty() && source.update.is_none(), "what is summed is not kept");
             assert!(!source.tape.is_empty() || source.operands.len() == 1, "there is nothing to sum");
             source.operands.iter().for_each(|v| touch(*v, summed, cols, false));
+            onto.iter().for_each(|v| touch(*v, rows, cols, false));
         }
         Work::Convolve { geometry, turned, x, w } => {
             geometry.check();
@@ -110,18 +124,14 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
             touch(*x, &(rows.start / to * from..rows.end / to * from), &(0..channels), false);
             touch(*w, &(0..geometry.kernel_rows()), &(0..outputs), false);
         }
-        Work::KernelOf { geometry, images, parts, x, y, to } => {
+        Work::KernelOf { geometry, images, x, y, to, .. } => {
             geometry.check();
             let (height, outputs) = (geometry.kernel_rows(), geometry.outputs);
-            let whole = rows.start.is_multiple_of(height) && rows.end.is_multiple_of(height) && *cols == (0..outputs);
-            assert!(whole && rows.end <= parts * height, "kernels are made whole: {rows:?} of {height}, {cols:?}");
+            let whole = rows.len() == height && rows.start.is_multiple_of(height) && *cols == (0..outputs);
+            assert!(whole, "one whole kernel is made: {rows:?} of {height}, {cols:?}");
             assert!(*x == View { row_stride: geometry.channels, col_stride: 1, ..*x }, "images are dense");
             assert!([*y, *to].iter().all(|v| (v.row_stride, v.col_stride) == (outputs, 1)), "outputs are dense");
-            let seen = |places: usize| {
-                let first = share(*images, *parts, rows.start / height).start;
-                let last = share(*images, *parts, (rows.end / height).max(1) - 1).end;
-                first * places..last * places
-            };
+            let seen = |places: usize| images.start * places..images.end * places;
             touch(*x, &seen(geometry.input_places()), &(0..geometry.channels), false);
             touch(*y, &seen(geometry.output_places()), cols, false);
             touch(*to, rows, cols, true);
@@ -199,6 +209,10 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
     all
 }
 
+fn start(t: &Touch) -> usize {
+    t.view.offset + t.rows.start * t.view.row_stride + t.cols.start * t.view.col_stride
+}
+
 fn end(t: &Touch) -> usize {
     t.view.offset + (t.rows.end - 1) * t.view.row_stride + (t.cols.end - 1) * t.view.col_stride + 1
 }
@@ -208,7 +222,6 @@ fn overlap(a: &Touch, b: &Touch) -> bool {
     if a.view.space != b.view.space {
         return false;
     }
-    let start = |t: &Touch| t.view.offset + t.rows.start * t.view.row_stride + t.cols.start * t.view.col_stride;
     if start(a) >= end(b) || start(b) >= end(a) {
         return false;
     }

@@ -26,12 +26,14 @@ pub(super) fn listing(phases: &[Phase], finishes: &[Finish]) -> String {
     text
 }
 
-/// The rows and columns of a thread's calls; rows that follow one another are one part.
+/// The rows and columns of a thread's calls; rows that meet are one part.
 fn part<'a>(calls: impl Iterator<Item = &'a Call>) -> String {
     let mut parts: Vec<(Range<usize>, Range<usize>)> = Vec::new();
     for call in calls {
         match parts.last_mut() {
-            Some((rows, cols)) if rows.end == call.rows.start && *cols == call.cols => rows.end = call.rows.end,
+            Some((rows, cols)) if (rows.start..=rows.end).contains(&call.rows.start) && *cols == call.cols => {
+                rows.end = call.rows.end.max(rows.end);
+            }
             _ => parts.push((call.rows.clone(), call.cols.clone())),
         }
     }

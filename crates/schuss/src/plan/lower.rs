@@ -16,6 +16,7 @@ use std::ops::Range;
 
 mod arena;
 mod phases;
+mod slices;
 
 /// Where variables are, for the lowering.
 pub struct Store<'a> {
@@ -60,38 +61,26 @@ const UNIT: usize = 32;
 /// Inner steps below which a product is cut by rows: its right factor is small enough for every thread to read.
 const SHORT: usize = 64;
 
-/// Makes the program.
-pub fn lower(list: &List, targets: &[Target], store: &Store, isa: Isa, threads: usize) -> Lowered {
+/// Makes the program. If `sliced`, steps that go over the samples take some samples at a time, one step after another.
+pub fn lower(list: &List, targets: &[Target], store: &Store, isa: Isa, threads: usize, sliced: bool) -> Lowered {
     let cuts: Vec<Cut> = list.steps.iter().map(|s| cut(list, s, threads)).collect();
     let after = writes_follow_reads(list, targets);
     let phase = phases::assign(list, &cuts, &after, threads);
+    let runs = slices::runs(list, &cuts, &phase, sliced);
     let kept = kept(list);
-    let arena = arena::Arena::new(list, &phase, &kept, store.numbers, threads);
+    // With one thread, runs follow one another; with several, whole phases do.
+    let times = if threads == 1 { &runs } else { &phase };
+    let arena = arena::Arena::new(list, times, &kept, store.numbers);
     let mut lowering = Lowering { list, store, arena: &arena, kept: &kept, finishes: Vec::new() };
+    let calls: Vec<Vec<Call>> = list.steps.iter().map(|step| lowering.calls(step)).collect();
     let count = phase.iter().max().map_or(0, |p| p + 1);
     let mut phases = vec![Phase { threads: vec![Vec::new(); threads] }; count];
-    for (i, step) in list.steps.iter().enumerate() {
-        let (rows, cols) = list.frame(step);
-        let calls = lowering.calls(step);
+    for run in 0..runs.iter().max().map_or(0, |r| r + 1) {
+        let steps: Vec<usize> = (0..list.steps.len()).filter(|&i| runs[i] == run).collect();
         for thread in 0..threads {
-            let (r, c) = match cuts[i] {
-                Cut::Rows => {
-                    let (blocks, height) = (list.blocks(step), rows / list.blocks(step).max(1));
-                    let own = split(blocks, thread, threads, 1);
-                    (own.start * height..own.end * height, 0..cols)
-                }
-                Cut::Cols => (0..rows, split(cols, thread, threads, UNIT)),
-                Cut::Whole if thread == 0 => (0..rows, 0..cols),
-                Cut::Whole => continue,
-            };
-            for call in &calls {
-                // A call for some rows only does its part of them.
-                let own = call.rows.start.max(r.start)..call.rows.end.min(r.end);
-                if own.is_empty() || c.is_empty() {
-                    continue;
-                }
-                phases[phase[i]].threads[thread].push(Call { rows: own, cols: c.clone(), ..call.clone() });
-            }
+            let own = |&i: &usize| (i, own_part(list, &list.steps[i], cuts[i], &calls[i], thread, threads));
+            let own: Vec<(usize, Vec<Call>)> = steps.iter().map(own).collect();
+            phases[phase[steps[0]]].threads[thread].extend(slices::sliced(list, own));
         }
     }
     let finishes = lowering.finishes;
@@ -104,6 +93,27 @@ pub fn lower(list: &List, targets: &[Target], store: &Store, isa: Isa, threads: 
         .collect();
     let program = Program::new(isa, phases, finishes, &sizes);
     Lowered { program, arena: arena.len(), leaves: arena.leaves(list), numbers: arena.numbers(), roots }
+}
+
+/// A thread's part of a step's calls.
+fn own_part(list: &List, step: &Step, cut: Cut, calls: &[Call], thread: usize, threads: usize) -> Vec<Call> {
+    let (rows, cols) = list.frame(step);
+    let (r, c) = match cut {
+        Cut::Rows => {
+            let (blocks, height) = (list.blocks(step), rows / list.blocks(step).max(1));
+            let own = split(blocks, thread, threads, 1);
+            (own.start * height..own.end * height, 0..cols)
+        }
+        Cut::Cols => (0..rows, split(cols, thread, threads, UNIT)),
+        Cut::Whole if thread == 0 => (0..rows, 0..cols),
+        Cut::Whole => return Vec::new(),
+    };
+    // A call for some rows only does its part of them.
+    let part = |call: &Call| {
+        let own = call.rows.start.max(r.start)..call.rows.end.min(r.end);
+        (!own.is_empty() && !c.is_empty()).then(|| Call { rows: own, cols: c.clone(), ..call.clone() })
+    };
+    calls.iter().filter_map(part).collect()
 }
 
 /// The part of 0..n that a thread does, in multiples of `unit`.
@@ -213,17 +223,19 @@ impl Lowering<'_> {
                 let source = self.summed(*x, axes.inner);
                 let one = |i: usize| {
                     let rows = i * axes.summed..(i + 1) * axes.summed;
-                    Call { rows: i..i + 1, ..call(Work::SumRows { source, rows }, finish) }
+                    Call { rows: i..i + 1, ..call(Work::SumRows { source, rows, onto: None }, finish) }
                 };
                 return (0..axes.outer).map(one).collect();
             }
             Kernel::SumParts { x, parts } => {
                 let (source, samples) = (self.summed(*x, cols), list.sizes(*x)[0]);
                 let height = list.matrix(*x).0 / samples;
+                // Where sums over some of the samples stand, for the rest of them to be added.
+                let onto = Some(self.dense(made(), cols));
                 let one = |i: usize| {
                     let own = share(samples, *parts, i);
                     let rows = own.start * height..own.end * height;
-                    Call { rows: i..i + 1, ..call(Work::SumRows { source, rows }, finish) }
+                    Call { rows: i..i + 1, ..call(Work::SumRows { source, rows, onto }, finish) }
                 };
                 return (0..*parts).map(one).collect();
             }
@@ -233,9 +245,15 @@ impl Lowering<'_> {
                 Work::Convolve { geometry: *geometry, turned: *turned, x, w }
             }
             Kernel::Correlate { x, y, geometry, parts } => {
-                let images = list.sizes(*x)[0];
+                let (samples, height) = (list.sizes(*x)[0], geometry.kernel_rows());
                 let (x, y) = (self.dense(*x, geometry.channels), self.dense(*y, geometry.outputs));
-                Work::KernelOf { geometry: *geometry, images, parts: *parts, x, y, to: self.dense(made(), cols) }
+                let to = self.dense(made(), cols);
+                let one = |i: usize| {
+                    let images = share(samples, *parts, i);
+                    let work = Work::KernelOf { geometry: *geometry, images, x, y, to, add: false };
+                    Call { rows: i * height..(i + 1) * height, ..call(work, None) }
+                };
+                return (0..*parts).map(one).collect();
             }
             Kernel::Spread { x } => {
                 let (from, to) = (list.sizes(*x), list.sizes(made()));

@@ -409,7 +409,7 @@ impl Machine {
         let store = Store { place: &place, states: &states, sum: &sum, sweep: &sweep, numbers, sizes: &sizes };
         let alone = on(passes::SERIAL.0) && work(&list) < SERIAL;
         let threads = if alone { 1 } else { self.options.threads };
-        Ok(lower(&list, &writes, &store, self.options.isa, threads))
+        Ok(lower(&list, &writes, &store, self.options.isa, threads, on(passes::SLICES.0)))
     }
 
     /// What a plan writes into variables; what is needed for it is added to the graph.

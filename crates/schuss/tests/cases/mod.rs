@@ -239,6 +239,15 @@ fn images(b: &mut Build, x: Value) -> Result<Value> {
     let y = b.graph.tanh(y)?;
     flat(b, y)
 }
+/// So many numbers a sample that a batch does not go through in one go.
+fn many_places(b: &mut Build, x: Value) -> Result<Value> {
+    let x = image(b, x, &[12, 12, 1])?;
+    let y = convolved(b, x, "one", (&[3, 3], 32), (1, 1, 1), true)?;
+    let y = b.graph.relu(y)?;
+    let y = convolved(b, y, "two", (&[3, 3], 4), (2, 1, 1), false)?;
+    let y = b.graph.tanh(y)?;
+    flat(b, y)
+}
 /// Channels apart, in groups, dilated, by steps without padding.
 fn groups(b: &mut Build, x: Value) -> Result<Value> {
     let x = image(b, x, &[5, 3, 6])?;
@@ -411,6 +420,7 @@ pub fn cases() -> Vec<Case> {
         ),
         case("noise", model(&[24], &[("n", noise), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
         case("images", model(&[90], &[("i", images), ("b", last::<3>)]), sparse, &[top::<1>], class(3), false, 32),
+        case("image_slices", model(&[144], &[("i", many_places), ("b", last::<3>)]), sparse, &[], class(3), false, 64),
         case("image_groups", model(&[90], &[("i", groups), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
         case("image_axes", model(&[90], &[("i", other_axes), ("b", last::<3>)]), sparse, &[], class(3), true, 0),
         case("image_norm", model(&[90], &[("i", standardised), ("b", last::<3>)]), sparse, &[], class(3), false, 32),

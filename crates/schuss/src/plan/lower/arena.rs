@@ -15,9 +15,9 @@ pub struct Arena {
 }
 
 impl Arena {
-    /// Leaves first, which stay; then `numbers` numbers for the rule; then what steps keep, from the phase that makes
-    /// a value to the last that reads it.
-    pub fn new(list: &List, phase: &[usize], kept: &[bool], numbers: usize, threads: usize) -> Self {
+    /// Leaves first, which stay; then `numbers` numbers for the rule; then what steps keep, from the time of the step
+    /// that makes a value to the last that reads it.
+    pub fn new(list: &List, times: &[usize], kept: &[bool], numbers: usize) -> Self {
         let mut arena = Arena { places: vec![None; kept.len()], numbers: 0, len: 0 };
         let read: Vec<Value> =
             list.steps.iter().flat_map(|s| list.reads(s)).chain(list.roots.iter().copied()).collect();
@@ -28,8 +28,7 @@ impl Arena {
             }
         }
         arena.numbers = arena.append(numbers);
-        // With one thread, steps follow one another; with several, whole phases do.
-        let time = |i: usize| if threads == 1 { i } else { phase[i] };
+        let time = |i: usize| times[i];
         let mut spans: Vec<(Value, usize, usize)> = Vec::new();
         for (i, step) in list.steps.iter().enumerate() {
             for v in step.makes().into_iter().filter(|v| kept[v.index()]) {

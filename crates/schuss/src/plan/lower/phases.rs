@@ -9,7 +9,7 @@ use crate::plan::list::{Kernel, List, Step};
 
 /// How a step reads a value, seen from one element of what it computes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Access {
+pub enum Access {
     /// The element at the same place.
     Element,
     /// Some of the same row.
@@ -78,7 +78,7 @@ fn stays_in_thread(
 }
 
 /// The stored values a step reads, and how.
-fn reads(list: &List, step: &Step) -> Vec<(Value, Access)> {
+pub fn reads(list: &List, step: &Step) -> Vec<(Value, Access)> {
     let frame = list.frame(step);
     let within = match &step.kernel {
         Kernel::Sum { x } | Kernel::SumParts { x, .. } => list.sizes(*x),

@@ -23,12 +23,16 @@ pub struct Pass {
 /// parameters.
 pub const PASSES: &[Pass] = &[cross_entropy::PASS, recompute::PASS, epilogue::PASS];
 
-/// The last decision, which the lowering is told: how many threads.
+/// A decision that the lowering is told: how many threads.
 pub const SERIAL: (&str, &str) = ("serial", "a plan with little work runs on one thread");
+
+/// And whether steps are sliced.
+pub const SLICES: (&str, &str) =
+    ("slices", "steps over samples take a few at a time, one step after another, in cache");
 
 /// Every name that can be switched off, with what the pass does.
 pub fn pages() -> Vec<(&'static str, &'static str)> {
-    PASSES.iter().map(|p| (p.name, p.summary)).chain([(update::NAME, update::SUMMARY), SERIAL]).collect()
+    PASSES.iter().map(|p| (p.name, p.summary)).chain([(update::NAME, update::SUMMARY), SERIAL, SLICES]).collect()
 }
 
 /// Every name that can be switched off.
