@@ -82,6 +82,15 @@ impl Geometry {
     fn depthwise(&self) -> bool {
         self.groups > 1 && self.groups == self.channels && self.channels == self.outputs
     }
+    /// Do inputs some steps apart see different places of the window?
+    fn strided(&self) -> bool {
+        self.strides != [1; 3] && self.dilation == [1; 3] && !self.depthwise()
+    }
+    /// Every place within the strides.
+    fn residues(&self) -> impl Iterator<Item = [usize; 3]> + use<> {
+        let s = self.strides;
+        (0..product(s)).map(move |i| [i / s[1] / s[2], i / s[2] % s[1], i % s[2]])
+    }
     /// Is each output a product of one place alone, so that images are but rows?
     fn pointwise(&self) -> bool {
         self.size == [1; 3] && self.strides == [1; 3] && self.input == self.output
@@ -100,8 +109,8 @@ struct Walk {
     channels: usize,
     /// How far its places are apart once zeros are between them.
     spread: [usize; 3],
-    /// Zeros in front.
-    before: [usize; 3],
+    /// Zeros in front; below 0, places that no window sees.
+    before: [isize; 3],
     /// Sizes of what windows move over: the image, or the copy with zeros.
     pitch: [usize; 3],
     /// Is there a copy?
@@ -112,6 +121,32 @@ struct Walk {
     size: [usize; 3],
     dilation: [usize; 3],
     groups: usize,
+}
+
+/// A derivative by inputs that lie some steps apart, which see only some places of the window: how many places, the
+/// first of them, and how many inputs there are.
+#[derive(Clone, Copy, Debug)]
+struct Residue {
+    size: [usize; 3],
+    first: [usize; 3],
+    to: [usize; 3],
+    /// Zeros in front, or, below 0, outputs that are seen by none.
+    before: [isize; 3],
+}
+
+impl Residue {
+    /// For inputs `r`, `r` + strides and so on.
+    fn new(g: &Geometry, r: [usize; 3]) -> Self {
+        let first: [usize; 3] = std::array::from_fn(|i| (r[i] + g.before[i]) % g.strides[i]);
+        let size: [usize; 3] = std::array::from_fn(|i| g.size[i].saturating_sub(first[i]).div_ceil(g.strides[i]));
+        let to = std::array::from_fn(|i| g.input[i].saturating_sub(r[i]).div_ceil(g.strides[i]));
+        // Input r sees output (r + before − first) / stride with its first place, and the ones before with the others.
+        let before = std::array::from_fn(|i| {
+            let output = (r[i] + g.before[i] - first[i]) / g.strides[i];
+            size[i] as isize - 1 - output as isize
+        });
+        Residue { size, first, to, before }
+    }
 }
 
 impl Walk {
@@ -126,7 +161,7 @@ impl Walk {
             from: g.input,
             channels: g.channels,
             spread: [1; 3],
-            before: g.before,
+            before: g.before.map(|n| n as isize),
             pitch: if copy { padded } else { g.input },
             copy,
             to: g.output,
@@ -141,7 +176,7 @@ impl Walk {
         if g.pointwise() {
             return Self::rows(g, g.outputs);
         }
-        let before: [usize; 3] = std::array::from_fn(|i| g.reach(i) - 1 - g.before[i]);
+        let before: [isize; 3] = std::array::from_fn(|i| (g.reach(i) - 1 - g.before[i]) as isize);
         let pitch: [usize; 3] = std::array::from_fn(|i| g.input[i] + g.reach(i) - 1);
         Walk {
             from: g.output,
@@ -154,6 +189,23 @@ impl Walk {
             strides: [1; 3],
             size: g.size,
             dilation: g.dilation,
+            groups: g.groups,
+        }
+    }
+    /// Over outputs, to the inputs of a residue.
+    fn residue(g: &Geometry, r: &Residue) -> Self {
+        let pitch = std::array::from_fn(|i| (r.to[i] + r.size[i]).saturating_sub(1));
+        Walk {
+            from: g.output,
+            channels: g.outputs,
+            spread: [1; 3],
+            before: r.before,
+            pitch,
+            copy: pitch != g.output || r.before != [0; 3],
+            to: r.to,
+            strides: [1; 3],
+            size: r.size,
+            dilation: [1; 3],
             groups: g.groups,
         }
     }
@@ -212,15 +264,18 @@ impl Walk {
     /// Copies an image to where its zeros are already.
     unsafe fn fill(&self, from: *const f32, to: *mut f32) {
         let c = self.channels;
-        // What of the image windows see: places beyond the last window's are left out.
-        let within =
-            |i: usize| (0..self.from[i]).take_while(move |p| self.before[i] + p * self.spread[i] < self.pitch[i]);
-        let width = within(2).count();
+        // Where a place of the image is in the copy, if windows see it there.
+        let at = |i: usize, place: usize| self.before[i] + (place * self.spread[i]) as isize;
+        let within = |i: usize| {
+            let seen = move |place: &usize| (0..self.pitch[i] as isize).contains(&at(i, *place));
+            (0..self.from[i]).filter(seen)
+        };
+        let (Some(left), width) = (within(2).next(), within(2).count()) else { return };
         for d in within(0) {
             for h in within(1) {
-                let source = (d * self.from[1] + h) * self.from[2] * c;
-                let row = (self.before[0] + d * self.spread[0]) * self.pitch[1] + self.before[1] + h * self.spread[1];
-                let target = (row * self.pitch[2] + self.before[2]) * c;
+                let source = ((d * self.from[1] + h) * self.from[2] + left) * c;
+                let row = at(0, d) as usize * self.pitch[1] + at(1, h) as usize;
+                let target = (row * self.pitch[2] + at(2, left) as usize) * c;
                 // SAFETY: places of the image and of the copy.
                 unsafe {
                     let (from, to) = (from.add(source), to.add(target));
@@ -261,7 +316,15 @@ struct Segment {
 pub fn scratch_len(isa: Isa, g: &Geometry, turned: bool) -> usize {
     let (walk, width) = (if turned { Walk::turned(g) } else { Walk::forward(g) }, kernels(isa).width());
     let k = product(walk.size) * walk.channels / walk.groups;
-    4 * LINE + walk.copy_len() + k * width + BLOCK + segments_len(product(walk.size))
+    let (copy, image) = match turned && g.strided() {
+        true => (residue_copy_len(g), g.input_places() * width),
+        false => (walk.copy_len(), 0),
+    };
+    5 * LINE + copy + image + k * width + BLOCK + segments_len(product(walk.size))
+}
+
+fn residue_copy_len(g: &Geometry) -> usize {
+    g.residues().map(|r| Walk::residue(g, &Residue::new(g, r)).copy_len()).max().unwrap_or(0)
 }
 
 /// Numbers of scratch memory for [`kernel_of`].
@@ -315,6 +378,10 @@ pub unsafe fn convolve(
     scratch: &mut [f32],
     target: &mut Target,
 ) {
+    if turned && g.strided() {
+        // SAFETY: the caller's promise.
+        return unsafe { by_residues(kernels(isa), g, images, x, w, Scratch(scratch), target) };
+    }
     let walk = if turned { Walk::turned(g) } else { Walk::forward(g) };
     let kernels = kernels(isa);
     let mut scratch = Scratch(scratch);
@@ -360,6 +427,120 @@ pub unsafe fn convolve(
                     one_image(kernels, &walk, segments, image, first, cols, from, panel, block, target);
                 }
             }
+        }
+    }
+}
+
+/// The derivative by inputs where windows lie some steps apart: the inputs of each residue see places of the window of
+/// their own, without zeros between the outputs.
+unsafe fn by_residues(
+    kernels: &Kernels,
+    g: &Geometry,
+    images: Range<usize>,
+    y: *const f32,
+    w: *const f32,
+    mut scratch: Scratch,
+    target: &mut Target,
+) {
+    let (ins, outs, width) = (g.channels / g.groups, g.outputs / g.groups, kernels.width());
+    let copy = scratch.take(residue_copy_len(g));
+    let panels = scratch.take(product(g.size) * outs * width);
+    let image_of = scratch.take(g.input_places() * width);
+    let segments = scratch.segments(product(g.size));
+    for group in 0..g.groups {
+        for col in (0..ins).step_by(width) {
+            let (cols, first) = (width.min(ins - col), group * ins + col);
+            let stride = if cols > kernels.count { width } else { kernels.count };
+            let mut panel = panels;
+            for r in g.residues().map(|r| Residue::new(g, r)) {
+                for i in 0..product(r.size) {
+                    let at = [i / r.size[2] / r.size[1], i / r.size[2] % r.size[1], i % r.size[2]];
+                    let tap: [usize; 3] = std::array::from_fn(|i| r.first[i] + g.strides[i] * (r.size[i] - 1 - at[i]));
+                    let tap = (tap[0] * g.size[1] + tap[1]) * g.size[2] + tap[2];
+                    // SAFETY: within the kernel and the panels, which have room for every place of the window once.
+                    unsafe {
+                        let from = w.add((tap * ins + col) * g.outputs + group * outs);
+                        let b = Matrix { ptr: from, row_stride: 1, col_stride: g.outputs };
+                        (kernels.pack)(outs, cols, b, panel);
+                        panel = panel.add(outs * width);
+                    }
+                }
+            }
+            for image in images.clone() {
+                let mut panel = panels.cast_const();
+                let (to, step) = match *target {
+                    Target::Tiles(_) => (image_of, stride),
+                    // SAFETY: within the memory that results are stored in.
+                    Target::Store { to, stride } => unsafe {
+                        (to.add(image * g.input_places() * stride + first), stride)
+                    },
+                };
+                let stored = if matches!(target, Target::Tiles(_)) { stride } else { cols };
+                for place in g.residues() {
+                    let r = Residue::new(g, place);
+                    let walk = Walk::residue(g, &r);
+                    // SAFETY: the image is one of those that can be read; windows lie within it or its copy.
+                    unsafe {
+                        let mut from = y.add(image * g.output_len());
+                        if walk.copy {
+                            std::slice::from_raw_parts_mut(copy, walk.copy_len()).fill(0.0);
+                            walk.fill(from, copy);
+                            from = copy;
+                        }
+                        let count = walk.stretches(group).count();
+                        let seen = &mut segments[..count];
+                        for (i, (s, a)) in seen.iter_mut().zip(walk.stretches(group)).enumerate() {
+                            *s = Segment { a, b: i * walk.stretch() * width };
+                        }
+                        residue(kernels, g, &walk, place, seen, cols, from, panel, to, step, stored);
+                        panel = panel.add(product(r.size) * outs * width);
+                    }
+                }
+                if let Target::Tiles(done) = target {
+                    let (rows, places) = (BLOCK / stride, g.input_places());
+                    for row in (0..places).step_by(rows) {
+                        let (rows, begin) = (rows.min(places - row), image * places + row);
+                        // SAFETY: within the image.
+                        let ptr = unsafe { image_of.add(row * stride) };
+                        done(Tile { row: begin, col: first, rows, cols, ptr, stride });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The inputs of a residue of one image, each at its own place.
+unsafe fn residue(
+    kernels: &Kernels,
+    g: &Geometry,
+    walk: &Walk,
+    place: [usize; 3],
+    segments: &[Segment],
+    cols: usize,
+    from: *const f32,
+    panel: *const f32,
+    to: *mut f32,
+    step: usize,
+    stored: usize,
+) {
+    for row in 0..walk.row_count() {
+        let at = [row / walk.to[1] * g.strides[0] + place[0], row % walk.to[1] * g.strides[1] + place[1]];
+        let line = (at[0] * g.input[1] + at[1]) * g.input[2] + place[2];
+        let strips = walk.to[2].div_ceil(kernels.rows);
+        let mut done = 0;
+        for strip in 0..strips {
+            let rows = (walk.to[2] + strip) / strips;
+            let kernel = kernels.kernels[rows - 1][usize::from(cols > kernels.count)];
+            // SAFETY: the windows are within the image, the inputs within the result.
+            unsafe {
+                let a = from.add(walk.row(row) + done * walk.channels);
+                let to = to.add((line + done * g.strides[2]) * step);
+                let (a_row, length, width) = (walk.channels, walk.stretch(), kernels.width());
+                let steps = g.strides[2] * step;
+                kernel(segments, length, cols, a, a_row, 1, panel, width, to, steps, stored, false);
+            }
+            done += rows;
         }
     }
 }
@@ -758,6 +939,9 @@ unsafe fn kernel<V: Register, const ROWS: usize, const REGISTERS: usize>(
     }
 }
 
+/// Windows, or places of a window, whose sums are kept in registers together.
+const TOGETHER: usize = 4;
+
 /// `rows` windows of a row of windows, for up to two registers of channels.
 #[inline(always)]
 unsafe fn channels_apart<V: Register>(
@@ -771,34 +955,37 @@ unsafe fn channels_apart<V: Register>(
     stride: usize,
     stored: usize,
 ) {
-    let c = walk.channels;
-    let taps = product(walk.size);
-    let parts = [V::part(cols), V::part(cols.saturating_sub(V::COUNT))];
-    for row in 0..rows {
-        let mut sums = [V::splat(0.0); 2];
-        let mut tap = 0;
-        for d in 0..walk.size[0] {
-            for h in 0..walk.size[1] {
-                for i in 0..walk.size[2] {
-                    let line = (d * walk.dilation[0] * walk.pitch[1] + h * walk.dilation[1]) * walk.pitch[2];
-                    let at = (line + i * walk.dilation[2] + row * walk.strides[2]) * c;
-                    let own = if turned { taps - 1 - tap } else { tap } * c;
-                    for (j, sum) in sums.iter_mut().enumerate() {
-                        // SAFETY: the caller's promise; an empty part reads nothing.
+    let (c, taps) = (walk.channels, product(walk.size));
+    let step = walk.strides[2] * c;
+    for col in (0..cols).step_by(V::COUNT) {
+        let (part, kept) = (V::part(cols - col), V::part(stored - col));
+        for row in (0..rows).step_by(TOGETHER) {
+            let count = TOGETHER.min(rows - row);
+            // Windows that are not there see what the last one sees.
+            let at: [usize; TOGETHER] = std::array::from_fn(|i| (row + i.min(count - 1)) * step + col);
+            let mut sums = [V::splat(0.0); TOGETHER];
+            let mut tap = 0;
+            for d in 0..walk.size[0] {
+                for h in 0..walk.size[1] {
+                    let line = (d * walk.dilation[0] * walk.pitch[1] + h * walk.dilation[1]) * walk.pitch[2] * c;
+                    for i in 0..walk.size[2] {
+                        let own = if turned { taps - 1 - tap } else { tap } * c;
+                        // SAFETY: the caller's promise.
                         unsafe {
-                            let x = V::load_part(from.wrapping_add(at + j * V::COUNT), parts[j]);
-                            let k = V::load_part(w.wrapping_add(own + j * V::COUNT), parts[j]);
-                            *sum = x.times_plus(k, *sum);
+                            let k = V::load_part(w.add(own + col), part);
+                            let x = from.add(line + i * walk.dilation[2] * c);
+                            for (sum, at) in sums.iter_mut().zip(at) {
+                                *sum = V::load_part(x.add(at), part).times_plus(k, *sum);
+                            }
                         }
+                        tap += 1;
                     }
-                    tap += 1;
                 }
             }
-        }
-        for (j, sum) in sums.into_iter().enumerate() {
-            let part = V::part(stored.saturating_sub(j * V::COUNT));
-            // SAFETY: the caller's promise; an empty part writes nothing.
-            unsafe { sum.store_part(to.wrapping_add(row * stride + j * V::COUNT), part) };
+            for (i, sum) in sums.into_iter().enumerate().take(count) {
+                // SAFETY: the caller's promise.
+                unsafe { sum.store_part(to.add((row + i) * stride + col), kept) };
+            }
         }
     }
 }
@@ -807,30 +994,37 @@ unsafe fn channels_apart<V: Register>(
 #[inline(always)]
 unsafe fn kernel_of_channels<V: Register>(walk: &Walk, from: *const f32, y: *const f32, w: *mut f32) {
     let c = walk.channels;
-    let mut tap = 0;
-    for d in 0..walk.size[0] {
-        for h in 0..walk.size[1] {
-            for i in 0..walk.size[2] {
-                let line = (d * walk.dilation[0] * walk.pitch[1] + h * walk.dilation[1]) * walk.pitch[2];
-                let at = (line + i * walk.dilation[2]) * c;
-                for col in (0..c).step_by(V::COUNT) {
-                    let part = V::part(c - col);
-                    // SAFETY: the caller's promise.
-                    unsafe {
-                        let to = w.add(tap * c + col);
-                        let mut sum = V::load_part(to, part);
-                        for row in 0..walk.row_count() {
-                            let x = from.add(walk.row(row) + at + col);
-                            let d = y.add(row * walk.to[2] * c + col);
-                            for p in 0..walk.to[2] {
-                                let x = V::load_part(x.add(p * walk.strides[2] * c), part);
-                                sum = x.times_plus(V::load_part(d.add(p * c), part), sum);
+    let step = walk.strides[2] * c;
+    for col in (0..c).step_by(V::COUNT) {
+        let part = V::part(c - col);
+        for line in 0..walk.size[0] * walk.size[1] {
+            let (d, h) = (line / walk.size[1], line % walk.size[1]);
+            let start = (d * walk.dilation[0] * walk.pitch[1] + h * walk.dilation[1]) * walk.pitch[2] * c;
+            for i in (0..walk.size[2]).step_by(TOGETHER) {
+                let count = TOGETHER.min(walk.size[2] - i);
+                let at: [usize; TOGETHER] =
+                    std::array::from_fn(|j| start + (i + j.min(count - 1)) * walk.dilation[2] * c + col);
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let to = w.add((line * walk.size[2] + i) * c + col);
+                    let mut sums = [V::splat(0.0); TOGETHER];
+                    for (j, sum) in sums.iter_mut().enumerate().take(count) {
+                        *sum = V::load_part(to.add(j * c), part);
+                    }
+                    for row in 0..walk.row_count() {
+                        let (mut x, mut d) = (from.add(walk.row(row)), y.add(row * walk.to[2] * c + col));
+                        for _ in 0..walk.to[2] {
+                            let factor = V::load_part(d, part);
+                            for (sum, at) in sums.iter_mut().zip(at) {
+                                *sum = V::load_part(x.add(at), part).times_plus(factor, *sum);
                             }
+                            (x, d) = (x.wrapping_add(step), d.wrapping_add(c));
                         }
-                        sum.store_part(to, part);
+                    }
+                    for (j, sum) in sums.into_iter().enumerate().take(count) {
+                        sum.store_part(to.add(j * c), part);
                     }
                 }
-                tap += 1;
             }
         }
     }
