@@ -7,6 +7,7 @@
 
 pub mod allocations;
 pub mod convolution;
+pub mod copies;
 pub mod isa;
 pub mod lane;
 pub mod math;
@@ -19,6 +20,7 @@ pub mod recording;
 pub mod rows;
 pub mod sweep;
 pub mod tape;
+pub mod windows;
 
 pub use isa::Isa;
 pub use lane::Lane;

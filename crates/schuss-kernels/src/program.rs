@@ -6,9 +6,11 @@
 //! look-ups and failures.
 
 use crate::convolution::{self, Geometry};
+use crate::copies::{self, Piece};
 use crate::product::{self, Matrix, Tile};
 use crate::rows::{self, Rows, RowsMut};
 use crate::tape::{self, Argument, BLOCK, Block, Moment, Operand, Tape};
+use crate::windows::{self, WindowMap};
 use crate::{Buffer, Isa, Pool, Sweep};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -117,6 +119,26 @@ pub enum Work {
         to: View,
         /** Do they begin with what is there? */
         add: bool,
+    },
+    /// What becomes of windows that move over images; rows are windows, or places, of whole images.
+    Windows {
+        /** What. */
+        f: WindowMap,
+        /** What lies where. */
+        geometry: Geometry,
+        /** Images; windows for what is spread. */
+        x: View,
+        /** The second array, where there is one. */
+        v: Option<View>,
+    },
+    /// Samples put together from pieces of others; rows are those of whole samples.
+    Arrange {
+        /** Where each piece's source begins, a sample a row, and what of it is taken. */
+        pieces: Vec<(View, Piece)>,
+        /** Is what no piece covers 0? */
+        zeros: bool,
+        /** Rows of a sample. */
+        places: usize,
     },
     /// Each row of `x` to a number.
     Fold {
@@ -321,6 +343,8 @@ fn scratch_len(isa: Isa, call: &Call, finishes: &[Finish]) -> usize {
             convolution::scratch_len(isa, geometry, *turned).next_multiple_of(16)
         }
         Work::KernelOf { geometry, .. } => convolution::kernel_scratch_len(isa, geometry),
+        Work::Windows { f, geometry, .. } => windows::scratch_len(*f, geometry).next_multiple_of(16),
+        Work::Arrange { places, .. } => (places * call.cols.len()).next_multiple_of(16),
         Work::RowMap { .. } | Work::CrossEntropy(_) => call.cols.end.next_multiple_of(16),
         Work::Sweep { .. } | Work::OneHot { .. } | Work::InTopK { .. } | Work::Spread { .. } => 0,
     };
@@ -450,18 +474,37 @@ impl Run<'_> {
                     let images = rows.start / places..rows.end / places;
                     let more = more.as_mut_ptr();
                     let mut done = |tile: Tile| self.finish(finish, tile, more);
-                    let mut target = match finish.stores[..] {
-                        [(Argument::Block, y)] if finish.tape.is_empty() && finish.update.is_none() => {
-                            convolution::Target::Store { to: self.at(y, 0, 0), stride: y.row_stride }
-                        }
-                        _ => convolution::Target::Tiles(&mut done),
-                    };
+                    let mut target = self.target(finish, &mut done);
                     let (x, w) = (self.at(*x, 0, 0), self.at(*w, 0, 0));
                     convolution::convolve(self.isa, geometry, *turned, images, x, w, own, &mut target);
                 }
                 Work::KernelOf { geometry, images, x, y, to, add } => {
                     let (x, y, to) = (self.at(*x, 0, 0), self.at(*y, 0, 0), self.at(*to, rows.start, 0));
                     convolution::kernel_of(self.isa, geometry, images.clone(), x, y, to, *add, scratch);
+                }
+                Work::Windows { f, geometry, x, v } => {
+                    let own = windows::scratch_len(*f, geometry).next_multiple_of(16);
+                    let (own, more) = scratch.split_at_mut(own);
+                    let finish = &self.finishes[call.finish.expect("windows have a finish")];
+                    let places = if f.back() { geometry.input_places() } else { geometry.output_places() };
+                    let images = rows.start / places..rows.end / places;
+                    let more = more.as_mut_ptr();
+                    let mut done = |tile: Tile| self.finish(finish, tile, more);
+                    let mut target = self.target(finish, &mut done);
+                    let (x, v) = (self.at(*x, 0, 0), v.map_or(std::ptr::null_mut(), |v| self.at(v, 0, 0)));
+                    windows::run(self.isa, *f, geometry, images, x, v, own, &mut target);
+                }
+                Work::Arrange { pieces, zeros, places } => {
+                    let (own, more) = scratch.split_at_mut((places * cols.len()).next_multiple_of(16));
+                    let finish = &self.finishes[call.finish.expect("samples have a finish")];
+                    let samples = rows.start / places..rows.end / places;
+                    let more = more.as_mut_ptr();
+                    let mut done = |tile: Tile| self.finish(finish, tile, more);
+                    let mut target = self.target(finish, &mut done);
+                    let piece = |i: usize| &pieces[i].1;
+                    let source = |i: usize| (self.at(pieces[i].0, 0, 0).cast_const(), pieces[i].0.row_stride);
+                    let size = (*places, cols.len());
+                    copies::run(pieces.len(), &piece, &source, *zeros, samples, size, own, &mut target);
                 }
                 Work::Fold { f, x, width } => {
                     let finish = &self.finishes[call.finish.expect("a fold has a finish")];
@@ -515,6 +558,16 @@ impl Run<'_> {
         }
     }
 
+    /// Where numbers go that a finish is for: to memory, where it only stores them.
+    unsafe fn target<'t>(&self, finish: &Finish, done: &'t mut dyn FnMut(Tile)) -> convolution::Target<'t> {
+        match finish.stores[..] {
+            [(Argument::Block, y)] if finish.tape.is_empty() && finish.update.is_none() => {
+                // SAFETY: checked.
+                convolution::Target::Store { to: unsafe { self.at(y, 0, 0) }, stride: y.row_stride }
+            }
+            _ => convolution::Target::Tiles(done),
+        }
+    }
     unsafe fn operand(&self, v: View, row: usize, col: usize) -> Operand {
         // SAFETY: checked.
         Operand { ptr: unsafe { self.at(v, row, col) }, row_stride: v.row_stride, col_stride: v.col_stride }

@@ -2,12 +2,13 @@
 //! and whole batches, remainders; and the same bits where bits must be the same.
 
 mod cases;
+mod layer_examples;
 
 use cases::{Case, cases};
 use schuss::data::{Dataset, Features, Pipeline, Targets};
 use schuss::graph::ops::input::Source;
 use schuss::graph::{Moment, Reference, Tensor, Value};
-use schuss::layers::{Dense, Dropout, Flatten};
+use schuss::layers::{AnyLayer, Dense, Dropout, Flatten, Reshape};
 use schuss::model::{Objective, Sequential};
 use schuss::optimizers::Pace;
 use schuss::plan::{Batch, Machine, Options, Spec, Sums, passes};
@@ -272,6 +273,48 @@ fn tables() -> Vec<Case> {
         }
     }
     all
+}
+
+/// Every layer of the table between two others, so that its input has a derivative.
+fn layers() -> Vec<Case> {
+    let case = |(i, (input, layer)): (usize, (Vec<usize>, AnyLayer))| {
+        let width = input.iter().product();
+        let name = format!("layer {i}, {}", layer.kind());
+        let mut model = Sequential::new(&[7]).add(Dense::new(width).activation("tanh")).add(Reshape::new(&input));
+        model.push(Some("middle"), layer);
+        let model = model.add(Flatten).add(Dense::new(3).activation("softmax"));
+        let loss = losses::registry().make("sparse_categorical_crossentropy", &[]).unwrap();
+        let (metrics, target, name) = (Vec::new(), TargetKind::Class(3), Box::leak(name.into_boxed_str()));
+        Case { name, model, loss, metrics, target, weighted: false, listed: 0 }
+    };
+    layer_examples::examples().into_iter().enumerate().map(case).collect()
+}
+
+#[test]
+fn every_layer_agrees_with_the_reference() {
+    for case in layers() {
+        for isa in Isa::all_available() {
+            check(&case, 17, options(isa, 2, &[]));
+        }
+        check(&case, 1, options(Isa::detect(), 3, &[]));
+        check(&case, 5, options(Isa::detect(), 2, &["epilogue", "recompute"]));
+    }
+}
+
+#[test]
+fn layers_give_the_same_bits_for_any_number_of_threads() {
+    for case in layers() {
+        let run = |threads, without: &[&str]| {
+            let mut m = machine(&case, "adam", &[], options(Isa::detect(), threads, without));
+            for _ in 0..2 {
+                step(&mut m, &data(&case, 19), &mut Sums::new(0));
+            }
+            bits(&m)
+        };
+        let one = run(1, &[]);
+        assert!([2, 3, 4].iter().all(|&threads| run(threads, &[]) == one), "{}", case.name);
+        assert!(run(2, &["update"]) == one, "{}: materialised gradients", case.name);
+    }
 }
 
 #[test]

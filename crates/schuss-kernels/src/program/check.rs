@@ -2,6 +2,7 @@
 
 use super::{Call, Finish, OPERANDS, Phase, STATES, View, Work};
 use crate::tape::{Argument, Element};
+use crate::windows::{self, WindowMap};
 use std::ops::Range;
 
 /// Places that a call touches: `rows` × `cols` elements of a view.
@@ -135,6 +136,35 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
             touch(*x, &seen(geometry.input_places()), &(0..geometry.channels), false);
             touch(*y, &seen(geometry.output_places()), cols, false);
             touch(*to, rows, cols, true);
+        }
+        Work::Windows { f, geometry, x, v } => {
+            windows::check(geometry);
+            let (inputs, outputs, channels) = (geometry.input_places(), geometry.output_places(), geometry.channels);
+            let places = if f.back() { inputs } else { outputs };
+            let whole = rows.start.is_multiple_of(places) && rows.end.is_multiple_of(places) && *cols == (0..channels);
+            assert!(whole, "windows are taken of whole images: {rows:?} of {places}, {cols:?}");
+            assert!(v.is_some() == f.takes_two(), "a number of arrays that {f:?} does not take");
+            let images = rows.start / places..rows.end / places;
+            let of = |places: usize| images.start * places..images.end * places;
+            let dense = |view: &View| *view == View { row_stride: channels, col_stride: 1, ..*view };
+            assert!(dense(x) && v.as_ref().is_none_or(dense), "images are dense");
+            let spread = matches!(f, WindowMap::Spread { .. });
+            touch(*x, &of(if spread { outputs } else { inputs }), cols, false);
+            v.iter().for_each(|v| touch(*v, &of(if f.back() { outputs } else { inputs }), cols, false));
+            let stored = call.finish.into_iter().flat_map(|finish| &finishes[finish].stores);
+            assert!(stored.into_iter().all(|(_, v)| dense(v)), "images are dense");
+        }
+        Work::Arrange { pieces, zeros: _, places } => {
+            let len = places * cols.len();
+            let whole = rows.start.is_multiple_of(*places) && rows.end.is_multiple_of(*places) && cols.start == 0;
+            assert!(whole, "samples are made whole: {rows:?} of {places}, {cols:?}");
+            for (from, piece) in pieces {
+                let (own, made) = piece.ends();
+                assert!(made <= len && from.col_stride == 1, "a piece leaves its sample: {piece:?} of {len}");
+                touch(*from, &(rows.start / places..rows.end / places), &(piece.from..own), false);
+            }
+            let stored = call.finish.into_iter().flat_map(|finish| &finishes[finish].stores);
+            assert!(stored.into_iter().all(|(_, v)| v.row_stride == cols.end), "samples are dense");
         }
         Work::Fold { x, width, .. } => {
             assert!(x.col_stride == 1 && *cols == (0..1), "a fold gives one column");

@@ -16,8 +16,8 @@ pub const ENTRY: Entry<AnyLayer> = Entry {
         summary: "gives each sample's numbers mean square 1 over some axes, then a trained scale",
         equation: "y = s x / √(mean x² + ε)",
         source: "Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467; Keras 3, keras.layers.RMSNormalization",
-        differs: "As in Keras; the trained scale is named `scale`. PyTorch's RMSNorm has another ε: the smallest step of \
-                  its precision.",
+        differs: "As in Keras, where other axes than the last ones fail on some backends; the trained scale is named \
+                  `scale`. PyTorch's RMSNorm has another ε: the smallest step of its precision.",
     },
     settings: &[AXIS, normalization::epsilon(1e-6)],
     make: |s| {

@@ -4,6 +4,7 @@
 use super::chunks::{KernelParts, SumParts};
 use crate::graph::ops::argmax_last::ArgmaxLast;
 use crate::graph::ops::broadcast_to::BroadcastTo;
+use crate::graph::ops::concatenate::Concatenate;
 use crate::graph::ops::constant::Constant;
 use crate::graph::ops::convolution::Convolution;
 use crate::graph::ops::convolution_input::ConvolutionInput;
@@ -12,17 +13,26 @@ use crate::graph::ops::input::Input;
 use crate::graph::ops::log_softmax::LogSoftmax;
 use crate::graph::ops::matmul::MatMul;
 use crate::graph::ops::max_last::MaxLast;
+use crate::graph::ops::max_pool::MaxPool;
 use crate::graph::ops::one_hot::OneHot;
+use crate::graph::ops::pad::Pad;
+use crate::graph::ops::pool_scatter::PoolScatter;
+use crate::graph::ops::pool_select::PoolSelect;
 use crate::graph::ops::reshape::Reshape;
+use crate::graph::ops::slice::Slice;
 use crate::graph::ops::softmax::Softmax;
 use crate::graph::ops::softmax_cross_entropy::SoftmaxCrossEntropy;
 use crate::graph::ops::softmax_cross_entropy_gradient::SoftmaxCrossEntropyGradient;
 use crate::graph::ops::sum_to::SumTo;
 use crate::graph::ops::window::Window;
+use crate::graph::ops::window_spread::WindowSpread;
+use crate::graph::ops::window_sum::WindowSum;
 use crate::graph::{Graph, Value};
 use schuss_kernels::convolution::Geometry;
+use schuss_kernels::copies::Piece;
 use schuss_kernels::rows::{RowFold, RowMap};
 use schuss_kernels::tape::Element;
+use schuss_kernels::windows::WindowMap;
 
 /// What a step computes before element-wise operations follow.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +49,10 @@ pub enum Kernel {
     Convolve { x: Value, w: Value, geometry: Geometry, turned: bool },
     /// The derivative by a convolution's kernel, for each part of the samples.
     Correlate { x: Value, y: Value, geometry: Geometry, parts: usize },
+    /// What becomes of windows that move over images, or back.
+    Windows { f: WindowMap, x: Value, v: Option<Value>, geometry: Geometry },
+    /// Samples put together from pieces of others, and of zeros: from where, numbers of a sample there, and what of it.
+    Arrange { pieces: Vec<(Value, usize, Piece)>, samples: usize, zeros: bool },
     /// A repetition along axes that no row and column strides describe.
     Spread { x: Value },
     /// A row to a number.
@@ -116,8 +130,9 @@ impl Step {
     }
     /// Can element-wise operations follow in cache?
     pub fn takes_chain(&self) -> bool {
-        use Kernel::{Convolve, Fold, Map, Product, Sum, SumParts};
-        matches!(self.kernel, Product { .. } | Map | Sum { .. } | SumParts { .. } | Fold { .. } | Convolve { .. })
+        use Kernel::{Arrange, Convolve, Fold, Map, Product, Sum, SumParts, Windows};
+        let rows = matches!(self.kernel, Product { .. } | Map | Sum { .. } | SumParts { .. } | Fold { .. });
+        rows || matches!(self.kernel, Convolve { .. } | Windows { .. } | Arrange { .. })
     }
     /// The last value of the chain, or what the kernel gives, or the gradient that is only taken up.
     pub fn last(&self) -> Option<Value> {
@@ -205,6 +220,9 @@ impl<'g> List<'g> {
             let geometry = self.geometry(&op.window, op.groups, x(0), x(1));
             return ends(Kernel::Correlate { x: x(0), y: x(1), geometry, parts: op.parts });
         }
+        if let Some(kernel) = self.windows_of(v).or_else(|| self.arrangement(v)) {
+            return ends(kernel);
+        }
         if g.operation::<MaxLast>(v).is_some() {
             return ends(Kernel::Fold { f: RowFold::Max, x: x(0) });
         }
@@ -237,6 +255,62 @@ impl<'g> List<'g> {
         unreachable!("operation {:?} has no kernel", g.node(v).op)
     }
 
+    /// The kernel of an operation on windows.
+    fn windows_of(&self, y: Value) -> Option<Kernel> {
+        let g = self.graph;
+        let inputs = &g.node(y).inputs;
+        let kernel = |f, window: &Window, (images, windows): (Value, Value)| {
+            let geometry = self.geometry(window, 1, images, windows);
+            Kernel::Windows { f, x: inputs[0], v: inputs.get(1).copied(), geometry }
+        };
+        if let Some(op) = g.operation::<MaxPool>(y) {
+            return Some(kernel(WindowMap::Max, &op.window, (inputs[0], y)));
+        }
+        if let Some(op) = g.operation::<PoolSelect>(y) {
+            return Some(kernel(WindowMap::Select, &op.window, (inputs[0], y)));
+        }
+        if let Some(op) = g.operation::<PoolScatter>(y) {
+            return Some(kernel(WindowMap::Scatter, &op.window, (y, inputs[1])));
+        }
+        if let Some(op) = g.operation::<WindowSum>(y) {
+            return Some(kernel(WindowMap::Sum { mean: op.mean }, &op.window, (inputs[0], y)));
+        }
+        let op = g.operation::<WindowSpread>(y)?;
+        Some(kernel(WindowMap::Spread { mean: op.mean }, &op.window, (y, inputs[0])))
+    }
+    /// The kernel of an operation that only puts numbers elsewhere. The first axis is that of samples, where it is left
+    /// as it is.
+    fn arrangement(&self, y: Value) -> Option<Kernel> {
+        let g = self.graph;
+        let (inputs, to) = (&g.node(y).inputs, self.sizes(y));
+        let first = |n: usize| to.len() - n;
+        // Which elements of each input, from where to where.
+        let none = vec![0; to.len()];
+        let place = |first: usize, of: &[usize]| [vec![0; first], of.to_vec()].concat();
+        let parts: Vec<(Vec<usize>, Vec<usize>, Vec<usize>)> = if let Some(op) = g.operation::<Slice>(y) {
+            vec![(to.clone(), place(first(op.start.len()), &op.start), none)]
+        } else if let Some(op) = g.operation::<Pad>(y) {
+            let before: Vec<usize> = op.padding.iter().map(|p| p[0]).collect();
+            vec![(self.sizes(inputs[0]), none, place(first(before.len()), &before))]
+        } else {
+            let axis = g.operation::<Concatenate>(y)?.axis;
+            let mut at = none.clone();
+            let one = |x: &Value| {
+                let (sizes, to) = (self.sizes(*x), at.clone());
+                at[axis] += sizes[axis];
+                (sizes, none.clone(), to)
+            };
+            inputs.iter().map(one).collect()
+        };
+        let same = |x: &Value| to.len() > 1 && self.sizes(*x)[0] == to[0];
+        let samples = if inputs.iter().all(same) && parts.iter().all(|p| p.0[0] == to[0]) { to[0] } else { 1 };
+        let pieces = inputs.iter().zip(&parts).filter(|(_, part)| !part.0.contains(&0)).map(|(x, part)| {
+            let own = self.sizes(*x);
+            (*x, own.iter().product::<usize>() / samples, piece(part, &own, &to, samples))
+        });
+        let pieces = pieces.collect();
+        Some(Kernel::Arrange { pieces, samples, zeros: g.operation::<Pad>(y).is_some() })
+    }
     /// Where the windows of a convolution from `x` to `y` lie.
     fn geometry(&self, window: &Window, groups: usize, x: Value, y: Value) -> Geometry {
         let (x, y) = (self.sizes(x), self.sizes(y));
@@ -266,7 +340,8 @@ impl<'g> List<'g> {
         let made = step.base.or(step.last());
         match (&step.kernel, made) {
             (Kernel::SumParts { parts, .. } | Kernel::Correlate { parts, .. }, _) => *parts,
-            (Kernel::Convolve { .. }, Some(v)) => leading(v),
+            (Kernel::Convolve { .. } | Kernel::Windows { .. }, Some(v)) => leading(v),
+            (Kernel::Arrange { samples, .. }, _) => *samples,
             (_, Some(v)) if self.graph.shape(v).has_batch() && rows.is_multiple_of(leading(v)) => leading(v),
             _ => rows,
         }
@@ -386,6 +461,8 @@ impl<'g> List<'g> {
             Kernel::Convolve { x, w: y, .. } | Kernel::Correlate { x, y, .. } => {
                 [*x, *y].into_iter().for_each(&mut read)
             }
+            Kernel::Windows { x, v, .. } => std::iter::once(*x).chain(*v).for_each(&mut read),
+            Kernel::Arrange { pieces, .. } => pieces.iter().for_each(|p| read(p.0)),
             Kernel::SumParts { x, .. } => read(*x),
             Kernel::Sum { x } | Kernel::Spread { x } | Kernel::Fold { x, .. } | Kernel::RowMap { x, .. } => read(*x),
             Kernel::OneHot { labels } => read(*labels),
@@ -449,4 +526,29 @@ pub fn frame_of(sizes: &[usize]) -> (usize, usize) {
         [n] => (1, *n),
         [rows @ .., cols] => (rows.iter().product(), *cols),
     }
+}
+
+/// A part of an array of sizes `from` (its sizes, where it begins there, and where in what is made, of sizes `to`) as a
+/// piece of each of so many samples. Axes that are whole in both are taken together.
+fn piece(
+    (sizes, start, place): &(Vec<usize>, Vec<usize>, Vec<usize>),
+    from: &[usize],
+    to: &[usize],
+    samples: usize,
+) -> Piece {
+    let (mut own, mut made) = (1, 1);
+    let mut piece = Piece { from: 0, to: 0, axes: Vec::new(), width: 1 };
+    for axis in (0..sizes.len()).rev() {
+        piece.from += start[axis] * own;
+        piece.to += place[axis] * made;
+        let size = if axis == 0 { sizes[0] / samples } else { sizes[axis] };
+        if piece.axes.is_empty() && (own, made) == (piece.width, piece.width) {
+            piece.width *= size;
+        } else if size > 1 {
+            piece.axes.insert(0, (size, own, made));
+        }
+        own *= from[axis];
+        made *= to[axis];
+    }
+    piece
 }

@@ -7,9 +7,11 @@ use crate::graph::Value;
 use crate::graph::ops::broadcast_to::BroadcastTo;
 use crate::graph::ops::constant::Constant;
 use crate::graph::ops::input::{Input, Source};
+use schuss_kernels::copies::Piece;
 use schuss_kernels::program::{Call, CrossEntropy, Finish, Phase, Program, Update, View, Work, share};
 use schuss_kernels::rows::RowFold;
 use schuss_kernels::tape::{Argument, Binary, Element, Instruction};
+use schuss_kernels::windows::WindowMap;
 use schuss_kernels::{Isa, Sweep};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -140,7 +142,7 @@ fn cut(list: &List, step: &Step, threads: usize) -> Cut {
         Kernel::Sum { .. } if rows > 1 => Cut::Rows,
         Kernel::Sum { .. } => Cut::Cols,
         Kernel::SumParts { .. } | Kernel::Convolve { .. } | Kernel::Correlate { .. } => Cut::Rows,
-        Kernel::Spread { .. } => Cut::Rows,
+        Kernel::Windows { .. } | Kernel::Arrange { .. } | Kernel::Spread { .. } => Cut::Rows,
         Kernel::Map => by_size(),
         Kernel::Fold { .. } | Kernel::RowMap { .. } => Cut::Rows,
         Kernel::OneHot { .. } | Kernel::InTopK { .. } | Kernel::CrossEntropy(_) => Cut::Rows,
@@ -254,6 +256,15 @@ impl Lowering<'_> {
                     Call { rows: i * height..(i + 1) * height, ..call(work, None) }
                 };
                 return (0..*parts).map(one).collect();
+            }
+            Kernel::Windows { f, x, v, geometry } => {
+                let dense = |v: Value| self.dense(v, geometry.channels);
+                Work::Windows { f: *f, geometry: *geometry, x: dense(*x), v: v.map(dense) }
+            }
+            Kernel::Arrange { pieces, samples, zeros } => {
+                let one = |(x, len, piece): &(Value, usize, Piece)| (self.dense(*x, *len), piece.clone());
+                let pieces = pieces.iter().map(one).collect();
+                Work::Arrange { pieces, zeros: *zeros, places: rows / samples }
             }
             Kernel::Spread { x } => {
                 let (from, to) = (list.sizes(*x), list.sizes(made()));
@@ -390,6 +401,22 @@ impl Lowering<'_> {
             Kernel::Convolve { x, w, .. } => format!("convolution {} ∗ {}, turned", word(*x), word(*w)),
             Kernel::Correlate { x, y, parts, .. } => {
                 format!("kernel of convolution {} to {} in {parts} parts", word(*x), word(*y))
+            }
+            Kernel::Windows { f, x, v, .. } => {
+                let what = match f {
+                    WindowMap::Max => "max pool",
+                    WindowMap::Select => "select by pool",
+                    WindowMap::Sum { mean: false } => "sum of windows",
+                    WindowMap::Sum { mean: true } => "mean of windows",
+                    WindowMap::Scatter => "scatter by pool",
+                    WindowMap::Spread { .. } => "spread to windows",
+                };
+                let words: Vec<String> = std::iter::once(*x).chain(*v).map(word).collect();
+                format!("{what} {}", words.join(", "))
+            }
+            Kernel::Arrange { pieces, zeros, .. } => {
+                let words: Vec<String> = pieces.iter().map(|p| word(p.0)).collect();
+                format!("pieces of {}{}", words.join(", "), if *zeros { ", zeros around" } else { "" })
             }
             Kernel::Spread { x } => format!("spread {}", word(*x)),
             Kernel::Fold { f, x } => format!("{} {}", format!("{f:?}").to_lowercase(), word(*x)),

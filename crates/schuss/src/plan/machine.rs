@@ -542,6 +542,7 @@ fn work(list: &List) -> usize {
                 list.matrix(*x).0 / g.input_places() * g.output_places() / parts
             }
             Kernel::SumParts { x, parts } => list.matrix(*x).0 / parts,
+            Kernel::Windows { geometry: g, .. } => g.size.iter().product(),
             Kernel::Sum { x } => list.sum_axes(*x, step.base.expect("a sum is a value")).summed,
             _ => 4,
         };

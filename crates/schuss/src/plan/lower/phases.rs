@@ -109,6 +109,8 @@ pub fn reads(list: &List, step: &Step) -> Vec<(Value, Access)> {
         }
         Kernel::Convolve { x, w, .. } => vec![(*x, Access::Row), (*w, Access::All)],
         Kernel::Correlate { x, y, .. } => vec![(*x, Access::Row), (*y, Access::Row)],
+        Kernel::Windows { x, v, .. } => std::iter::once(*x).chain(*v).map(|v| (v, Access::Row)).collect(),
+        Kernel::Arrange { pieces, .. } => pieces.iter().map(|p| (p.0, Access::Row)).collect(),
         // Samples of its own, or something that all samples share.
         Kernel::Spread { x } => {
             let (from, to) = (list.sizes(*x), list.sizes(step.base.expect("a spread makes a value")));
