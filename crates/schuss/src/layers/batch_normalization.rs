@@ -7,7 +7,6 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::initializers::{AnyInitializer, Ones, Zeros};
 use crate::registry::{Allowed, Argument, Default, Entry, Page, Setting, Settings};
-use crate::shape::{Dim, Shape};
 use std::sync::Arc;
 
 const fn words(name: &'static str, default: &'static str, doc: &'static str) -> Setting {
@@ -210,10 +209,9 @@ impl Layer for BatchNormalization {
             return g.add(y, shift);
         }
         let g = &mut build.graph;
-        let mean = mean(g, x, &shape)?;
+        let mean = g.mean_rows(x)?;
         let centred = g.subtract(x, mean)?;
-        let square = g.square(centred)?;
-        let variance = self::mean(g, square, &shape)?;
+        let variance = g.variance_rows(x)?;
         let factor = self.factor(g, variance, gamma)?;
         let mut y = g.multiply(centred, factor)?;
         if let Some(beta) = beta {
@@ -240,16 +238,4 @@ impl BatchNormalization {
             None => g.reciprocal(root),
         }
     }
-}
-
-/// The mean over all axes but the last, `[channels]`, of a value of this shape.
-fn mean(g: &mut Graph, x: Value, shape: &Shape) -> Result<Value> {
-    let channels = Shape::new(shape.dims()[shape.rank() - 1..].to_vec());
-    let sum = g.sum_to(x, &channels)?;
-    // How many there are of a channel: the samples are counted, as their number is known to the plan alone.
-    let inner: usize = shape.sample().iter().rev().skip(1).product();
-    let batch = Shape::new(vec![Dim::Batch]);
-    let ones = g.filled(inner as f64, &batch)?;
-    let count = g.sum(ones)?;
-    g.divide(sum, count)
 }

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::graph::ops::broadcast_to::BroadcastTo;
 use crate::graph::ops::constant::Constant;
 use crate::graph::ops::convolution_kernel::ConvolutionKernel;
+use crate::graph::ops::squared_deviations::SquaredDeviations;
 use crate::graph::ops::sum_to::SumTo;
 use crate::graph::{Graph, Moment, Tensor, Value};
 use crate::shape::{Dim, Shape};
@@ -25,11 +26,17 @@ pub fn prepare(old: &Graph, batch: usize, kept: &[Value]) -> Result<(Graph, Vec<
             continue;
         }
         if let Some(sum) = old.operation::<SumTo>(v) {
-            inputs[0] = match in_parts(&g, inputs[0], &sum.target, batch) {
-                Some(parts) => g.apply(SumParts { parts }, &inputs)?,
-                None => sum_apart(&mut g, inputs[0], &sum.target, batch)?,
-            };
-            map.push(if *g.shape(inputs[0]) == sum.target { inputs[0] } else { g.apply_shared(&node.op, &inputs)? });
+            map.push(summed(&mut g, inputs[0], &sum.target, batch)?);
+            continue;
+        }
+        if old.operation::<SquaredDeviations>(v).is_some() {
+            let x = inputs[0];
+            let (sum, rows) = (summed(&mut g, x, &node.shape, batch)?, frame_of(&g.shape(x).sizes(batch)).0);
+            let count = g.constant(rows as f64)?;
+            let mean = g.divide(sum, count)?;
+            let centred = g.subtract(x, mean)?;
+            let square = g.square(centred)?;
+            map.push(summed(&mut g, square, &node.shape, batch)?);
             continue;
         }
         if let Some(kernel) = old.operation::<ConvolutionKernel>(v) {
@@ -68,6 +75,15 @@ fn number(g: &Graph, old: &Graph, v: Value, inputs: &[Value], batch: usize) -> O
     let numbers = numbers.collect::<Option<Vec<_>>>()?;
     let x = node.op.evaluate(&Moment::default(), &numbers.iter().collect::<Vec<_>>(), &[]).data[0];
     (!x.is_nan()).then_some(x)
+}
+
+/// The sum, in as many steps as it takes.
+fn summed(g: &mut Graph, x: Value, target: &Shape, batch: usize) -> Result<Value> {
+    let x = match in_parts(g, x, target, batch) {
+        Some(parts) => g.apply(SumParts { parts }, &[x])?,
+        None => sum_apart(g, x, target, batch)?,
+    };
+    g.sum_to(x, target)
 }
 
 /// Into how many parts the samples are cut that are summed to one row, if it is worth it.

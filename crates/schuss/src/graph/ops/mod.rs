@@ -54,6 +54,7 @@ pub mod softmax_cross_entropy_gradient;
 pub mod softplus;
 pub mod sqrt;
 pub mod square;
+pub mod squared_deviations;
 pub mod subtract;
 pub mod sum_to;
 pub mod tanh;
@@ -138,6 +139,7 @@ pub const TABLE: &[Line] = &[
     softplus::LINE,
     sqrt::LINE,
     square::LINE,
+    squared_deviations::LINE,
     subtract::LINE,
     sum_to::LINE,
     tanh::LINE,
