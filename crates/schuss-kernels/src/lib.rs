@@ -19,6 +19,7 @@ pub mod random;
 pub mod recording;
 pub mod rows;
 pub mod sweep;
+pub mod symmetric;
 pub mod tape;
 pub mod windows;
 

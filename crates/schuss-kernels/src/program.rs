@@ -9,6 +9,7 @@ use crate::convolution::{self, Geometry};
 use crate::copies::{self, Piece};
 use crate::product::{self, Matrix, Tile};
 use crate::rows::{self, Rows, RowsMut};
+use crate::symmetric::Symmetric;
 use crate::tape::{self, Argument, BLOCK, Block, Moment, Operand, Tape};
 use crate::windows::{self, WindowMap};
 use crate::{Buffer, Isa, Pool, Sweep};
@@ -173,6 +174,19 @@ pub enum Work {
         x: View,
         /** Indices. */
         labels: View,
+        /** To. */
+        y: View,
+    },
+    /// A symmetric matrix to another.
+    Symmetric {
+        /** Which. */
+        f: Symmetric,
+        /** From. */
+        x: View,
+        /** What was made before. */
+        old: View,
+        /** Whether and how it is made again: one number. */
+        now: View,
         /** To. */
         y: View,
     },
@@ -345,6 +359,7 @@ fn scratch_len(isa: Isa, call: &Call, finishes: &[Finish]) -> usize {
         Work::KernelOf { geometry, .. } => convolution::kernel_scratch_len(isa, geometry),
         Work::Windows { f, geometry, .. } => windows::scratch_len(*f, geometry).next_multiple_of(16),
         Work::Arrange { places, .. } => (places * call.cols.len()).next_multiple_of(16),
+        Work::Symmetric { f, .. } => 2 * f.work(call.rows.end),
         Work::RowMap { .. } | Work::CrossEntropy(_) => call.cols.end.next_multiple_of(16),
         Work::Sweep { .. } | Work::OneHot { .. } | Work::InTopK { .. } | Work::Spread { .. } => 0,
     };
@@ -543,6 +558,14 @@ impl Run<'_> {
                         in_top: c.in_top.map(|(k, v)| (k, self.rows_mut(v))),
                     };
                     rows::cross_entropy(self.isa, &what, rows.start, rows.end, cols.end, scratch.as_mut_ptr());
+                }
+                Work::Symmetric { f, x, old, now, y } => {
+                    let n = rows.end;
+                    // A scratch begins at a cache line, so it holds numbers of any size.
+                    let work = std::slice::from_raw_parts_mut(scratch.as_mut_ptr().cast::<f64>(), f.work(n));
+                    let read = |v: View| move |i: usize| f64::from(*self.at(v, i / n, i % n));
+                    let write = |i: usize, value: f64| *self.at(*y, i / n, i % n) = value as f32;
+                    f.run(n, read(*x), read(*old), f64::from(*self.at(*now, 0, 0)), write, work);
                 }
                 Work::Spread { from, axes, y } => {
                     let (from, (_, last)) = (self.at(*from, 0, 0), axes[axes.len() - 1]);

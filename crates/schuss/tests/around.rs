@@ -114,12 +114,15 @@ fn the_plan_does_what_the_walk_does_around_every_rule() {
             let (got, got_shown) = run(&optimizer, options(1, &[]), pace);
             let steps = got.iter().zip(&want).chain([(&got_shown, &want_shown)]);
             let already = wrong.len();
+            // In a basis of its own soap's first steps are α times signs of projections; of one that nearly vanishes
+            // rounding makes another number.
+            let beside = if name == "soap" { 1e-3 * optimizer.learning_rate } else { 0.0 };
             // What nearly cancels keeps the rounding of what it was.
             let mut greatest = vec![0.1; want_shown.len()];
             for (t, (got, want)) in steps.enumerate() {
                 for (i, (&x, &y)) in got.iter().zip(want).enumerate() {
                     greatest[i] = f64::max(greatest[i], y.abs());
-                    if (f64::from(x) - y).abs() > 1e-5 * greatest[i] && wrong.len() == already {
+                    if (f64::from(x) - y).abs() > 1e-5 * greatest[i] + beside && wrong.len() == already {
                         wrong.push(format!("{name}, {variant}, step {}, element {i}: {x} is not {y}", t + 1));
                     }
                 }

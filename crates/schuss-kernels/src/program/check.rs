@@ -207,6 +207,14 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
                 touch(v, rows, cols, true);
             }
         }
+        Work::Symmetric { x, old, now, y, .. } => {
+            assert!(rows == cols && rows.start == 0, "a matrix is taken whole");
+            assert!(call.finish.is_none(), "what is made of a matrix is kept as it is");
+            touch(*x, rows, cols, false);
+            touch(*old, rows, cols, false);
+            touch(*now, one, one, false);
+            touch(*y, rows, cols, true);
+        }
         Work::Spread { from, axes, y } => {
             let (last, others) = axes.split_last().expect("a spread has axes");
             let height: usize = others.iter().map(|a| a.0).product();

@@ -78,6 +78,11 @@ impl Variables {
                 match slot.initial {
                     Initial::Number(x) => self.buffers[place].fill(x as f32),
                     Initial::Parameter => self.copy(p, place),
+                    Initial::Diagonal(x) => {
+                        let n = slot.shape.as_ref().map_or(0, |shape| shape[0]);
+                        self.buffers[place].fill(0.0);
+                        (0..n).for_each(|i| self.buffers[place][i * (n + 1)] = x as f32);
+                    }
                 }
             }
         }

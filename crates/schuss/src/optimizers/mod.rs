@@ -57,6 +57,8 @@ mod rprop;
 mod schedule_free_adamw;
 mod schedule_free_sgd;
 mod sgd;
+mod shampoo;
+mod soap;
 mod sophia_g;
 mod yogi;
 
@@ -96,6 +98,8 @@ pub fn registry() -> Registry<Optimizer> {
         schedule_free_adamw::ENTRIES,
         schedule_free_sgd::ENTRIES,
         sgd::ENTRIES,
+        shampoo::ENTRIES,
+        soap::ENTRIES,
         sophia_g::ENTRIES,
         yogi::ENTRIES,
     ];
@@ -136,6 +140,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("schedule_free_adamw:keras", "schedule_free_adamw"),
     ("schedule_free_sgd:paper", "schedule_free_sgd"),
     ("sgd:keras", "sgd"),
+    ("shampoo:paper", "shampoo"),
+    ("soap:paper", "soap"),
     ("yogi:optax", "yogi"),
 ];
 
@@ -146,6 +152,8 @@ pub enum Initial {
     Number(f64),
     /// The parameter's own initial numbers; the state has its shape.
     Parameter,
+    /// This number on the diagonal of a square matrix, 0 elsewhere.
+    Diagonal(f64),
 }
 
 /// An array kept beside a parameter.

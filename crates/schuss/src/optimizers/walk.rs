@@ -49,6 +49,11 @@ impl Walk {
                 let state = match slot.initial {
                     Initial::Number(x) => Tensor::full(slot.shape.as_deref().unwrap_or(shape), x),
                     Initial::Parameter => Tensor::new(shape, start.clone()),
+                    Initial::Diagonal(x) => {
+                        let sizes = slot.shape.as_deref().unwrap_or(shape);
+                        let n = sizes[0];
+                        Tensor::new(sizes, (0..n * n).map(|i| if i / n == i % n { x } else { 0.0 }).collect())
+                    }
                 };
                 variables.insert(format!("{name}/{}", slot.name), state);
             }

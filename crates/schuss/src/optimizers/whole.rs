@@ -40,6 +40,17 @@ pub fn ratio(g: &mut Graph, a: Value, b: Value) -> Result<Value> {
     g.select(some_a, inner, one)
 }
 
+/// The lengths of the two sides of a parameter as a matrix, of which all axes but the last are the rows, where they are
+/// at most `longest`; of a vector its length alone.
+pub fn sides(shape: &[usize], longest: usize) -> [Option<usize>; 2] {
+    let len: usize = shape.iter().product();
+    let all = match shape {
+        [.., columns] if shape.len() >= 2 => [Some(len / columns), Some(*columns)],
+        _ => [Some(len), None],
+    };
+    all.map(|side| side.filter(|n| *n <= longest))
+}
+
 /// The mean over an axis, which stays with size 1; axes count from the last, which is 1.
 pub fn mean_over(g: &mut Graph, x: Value, axis: usize) -> Result<Value> {
     let mut dims = g.shape(x).dims().to_vec();

@@ -24,6 +24,7 @@ use crate::graph::ops::softmax::Softmax;
 use crate::graph::ops::softmax_cross_entropy::SoftmaxCrossEntropy;
 use crate::graph::ops::softmax_cross_entropy_gradient::SoftmaxCrossEntropyGradient;
 use crate::graph::ops::sum_to::SumTo;
+use crate::graph::ops::symmetric::OfSymmetric;
 use crate::graph::ops::window::Window;
 use crate::graph::ops::window_spread::WindowSpread;
 use crate::graph::ops::window_sum::WindowSum;
@@ -31,6 +32,7 @@ use crate::graph::{Graph, Value};
 use schuss_kernels::convolution::Geometry;
 use schuss_kernels::copies::Piece;
 use schuss_kernels::rows::{RowFold, RowMap};
+use schuss_kernels::symmetric::Symmetric;
 use schuss_kernels::tape::Element;
 use schuss_kernels::windows::WindowMap;
 
@@ -63,6 +65,8 @@ pub enum Kernel {
     OneHot { labels: Value },
     /// A row and an index to 1 or 0.
     InTopK { k: usize, scores: Value, labels: Value },
+    /// A symmetric matrix to another, where `now` is not 0.
+    Symmetric { f: Symmetric, x: Value, old: Value, now: Value },
     /// Softmax, cross-entropy, its derivative and whether the label is among the best k.
     CrossEntropy(CrossEntropy),
 }
@@ -240,6 +244,9 @@ impl<'g> List<'g> {
         }
         if let Some(op) = g.operation::<InTopK>(v) {
             return ends(Kernel::InTopK { k: op.k, scores: x(0), labels: x(1) });
+        }
+        if let Some(op) = g.operation::<OfSymmetric>(v) {
+            return ends(Kernel::Symmetric { f: op.f, x: x(0), old: x(1), now: x(2) });
         }
         let cross = |loss, gradient| {
             let (logits, target) = (x(0), x(1));
@@ -467,6 +474,7 @@ impl<'g> List<'g> {
             Kernel::Sum { x } | Kernel::Spread { x } | Kernel::Fold { x, .. } | Kernel::RowMap { x, .. } => read(*x),
             Kernel::OneHot { labels } => read(*labels),
             Kernel::InTopK { scores, labels, .. } => [*scores, *labels].into_iter().for_each(&mut read),
+            Kernel::Symmetric { x, old, now, .. } => [*x, *old, *now].into_iter().for_each(&mut read),
             Kernel::CrossEntropy(c) => {
                 [Some(c.logits), Some(c.target), c.gradient.map(|g| g.0)].into_iter().flatten().for_each(&mut read);
             }

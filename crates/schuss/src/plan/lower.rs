@@ -146,6 +146,7 @@ fn cut(list: &List, step: &Step, threads: usize) -> Cut {
         Kernel::Map => by_size(),
         Kernel::Fold { .. } | Kernel::RowMap { .. } => Cut::Rows,
         Kernel::OneHot { .. } | Kernel::InTopK { .. } | Kernel::CrossEntropy(_) => Cut::Rows,
+        Kernel::Symmetric { .. } => Cut::Whole,
     }
 }
 
@@ -290,6 +291,10 @@ impl Lowering<'_> {
                 let (labels, y) = (self.column(*labels), self.column(made()));
                 Work::InTopK { k: *k, x: self.dense(*scores, cols), labels, y }
             }
+            Kernel::Symmetric { f, x, old, now } => {
+                let [x, old, y] = [*x, *old, made()].map(|v| self.dense(v, cols));
+                Work::Symmetric { f: *f, x, old, now: self.dense(*now, 1), y }
+            }
             Kernel::CrossEntropy(c) => Work::CrossEntropy(CrossEntropy {
                 logits: self.dense(c.logits, cols),
                 labels: c.indexed.then(|| self.column(c.target)),
@@ -422,6 +427,7 @@ impl Lowering<'_> {
             Kernel::Fold { f, x } => format!("{} {}", format!("{f:?}").to_lowercase(), word(*x)),
             Kernel::RowMap { f, x } => format!("{} {}", format!("{f:?}").to_lowercase(), word(*x)),
             Kernel::OneHot { labels } => format!("one_hot {}", word(*labels)),
+            Kernel::Symmetric { f, x, .. } => format!("{} {}", format!("{f:?}").to_lowercase(), word(*x)),
             Kernel::InTopK { k, scores, .. } => format!("in_top_{k} {}", word(*scores)),
             Kernel::CrossEntropy(c) => {
                 let parts = [("loss", c.loss.is_some()), ("gradient", c.gradient.is_some())];

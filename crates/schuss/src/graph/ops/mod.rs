@@ -57,6 +57,7 @@ pub mod square;
 pub mod squared_deviations;
 pub mod subtract;
 pub mod sum_to;
+pub mod symmetric;
 pub mod tanh;
 pub mod window;
 pub mod window_spread;

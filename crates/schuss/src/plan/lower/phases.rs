@@ -117,6 +117,7 @@ pub fn reads(list: &List, step: &Step) -> Vec<(Value, Access)> {
             let same = from.len() == to.len() && from.first() == to.first() && from.first() == Some(&list.blocks(step));
             vec![(*x, if same { Access::Row } else { Access::All })]
         }
+        Kernel::Symmetric { x, old, now, .. } => [*x, *old, *now].map(|v| (v, Access::All)).to_vec(),
         Kernel::Sum { .. } | Kernel::SumParts { .. } => Vec::new(),
     };
     // A value that a kernel reads twice (X Xᵀ) is read as its more demanding place has it.
