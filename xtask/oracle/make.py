@@ -13,7 +13,8 @@ import sys
 import reference
 
 PARTS = ["optimizers", "optimizers_more", "optimizers_whole", "optimizers_rules", "optimizers_model", "optimizers_matrices",
-         "dialects", "around", "schedules", "losses", "activations", "metrics", "initializers", "training", "buffers", "digits"]
+         "dialects", "around", "schedules", "losses", "activations", "metrics", "initializers", "training", "buffers", "layers",
+         "digits"]
 
 reference.check_float64()
 for part in sys.argv[1:] or PARTS:

@@ -191,13 +191,13 @@ compiled!(Avx512, forwards_avx512, backwards_avx512, "avx512f,avx512dq,avx512bw,
 #[inline(always)]
 fn taps(g: &Geometry, axis: usize, output: usize) -> Range<usize> {
     let (start, before, step) = (output * g.strides[axis], g.before[axis], g.dilation[axis]);
-    let first = before.saturating_sub(start).div_ceil(step);
-    let end = (g.input[axis] + before).saturating_sub(start).div_ceil(step);
+    let (first, end) = (before.saturating_sub(start), (g.input[axis] + before).saturating_sub(start));
+    // Divisions take longer than all the rest of a small window.
+    let (first, end) = if step == 1 { (first, end) } else { (first.div_ceil(step), end.div_ceil(step)) };
     first..end.min(g.size[axis])
 }
 
 /// A window's places: where each begins in the image, in their order.
-#[derive(Clone)]
 struct Places<'a> {
     g: &'a Geometry,
     taps: [Range<usize>; 3],
@@ -211,6 +211,21 @@ impl<'a> Places<'a> {
         let rest = window / g.output[2];
         let output = [rest / g.output[1], rest % g.output[1], window % g.output[2]];
         Places { g, taps: std::array::from_fn(|axis| taps(g, axis, output[axis])), output }
+    }
+    /// Goes on to the next window, past the last one to nowhere.
+    #[inline(always)]
+    fn advance(&mut self) {
+        for axis in (0..3).rev() {
+            self.output[axis] += 1;
+            let over = self.output[axis] == self.g.output[axis];
+            if over {
+                self.output[axis] = 0;
+            }
+            self.taps[axis] = taps(self.g, axis, self.output[axis]);
+            if !over {
+                return;
+            }
+        }
     }
     #[inline(always)]
     fn count(&self) -> usize {
@@ -269,8 +284,8 @@ unsafe fn forwards<V: Register>(
     to: *mut f32,
     stride: usize,
 ) {
-    for (row, window) in windows.enumerate() {
-        let places = Places::of(g, window);
+    let mut places = Places::of(g, windows.start);
+    for row in 0..windows.len() {
         for col in cols.clone().step_by(V::COUNT) {
             let n = (cols.end - col).min(V::COUNT);
             let part = V::part(n);
@@ -299,13 +314,14 @@ unsafe fn forwards<V: Register>(
                 y.store_part(to, part);
             }
         }
+        places.advance();
     }
 }
 
 #[inline(always)]
 unsafe fn backwards<V: Register>(f: WindowMap, g: &Geometry, x: *const f32, v: *const f32, to: *mut f32) {
+    let mut places = Places::of(g, 0);
     for window in 0..g.output_places() {
-        let places = Places::of(g, window);
         for col in (0..g.channels).step_by(V::COUNT) {
             let n = (g.channels - col).min(V::COUNT);
             let part = V::part(n);
@@ -334,5 +350,6 @@ unsafe fn backwards<V: Register>(f: WindowMap, g: &Geometry, x: *const f32, v: *
                 });
             }
         }
+        places.advance();
     }
 }

@@ -131,6 +131,7 @@ fn kept(
     shape: &[usize],
     initializer: &AnyInitializer,
 ) -> Result<()> {
+    initializer.check(shape).map_err(|e| e.at(format!("{what} {name}")))?;
     if shape.contains(&0) {
         return Err(Error::shape("empty-parameter", format!("{what} {name} of shape {shape:?} has no elements")));
     }

@@ -1,6 +1,7 @@
 //! Initializers: how parameters start. One file each.
 
 use crate::choice::Choice;
+use crate::error::Result;
 use crate::random::Stream;
 use crate::registry::{Registry, Settings};
 use std::fmt::Debug;
@@ -14,7 +15,12 @@ mod he_uniform;
 mod lecun_normal;
 mod lecun_uniform;
 mod ones;
+mod orthogonal;
+mod random_normal;
+mod random_uniform;
 mod scaled;
+mod truncated_normal;
+mod variance_scaling;
 mod zeros;
 
 pub use constant::Constant;
@@ -25,6 +31,11 @@ pub use he_uniform::HeUniform;
 pub use lecun_normal::LecunNormal;
 pub use lecun_uniform::LecunUniform;
 pub use ones::Ones;
+pub use orthogonal::Orthogonal;
+pub use random_normal::RandomNormal;
+pub use random_uniform::RandomUniform;
+pub use truncated_normal::TruncatedNormal;
+pub use variance_scaling::{Distribution, Mode, VarianceScaling};
 pub use zeros::Zeros;
 
 /// The table of initializers. Adding one: a file, its two lines above, and its line here.
@@ -38,6 +49,11 @@ pub fn registry() -> Registry<AnyInitializer> {
         lecun_normal::ENTRY,
         lecun_uniform::ENTRY,
         ones::ENTRY,
+        orthogonal::ENTRY,
+        random_normal::ENTRY,
+        random_uniform::ENTRY,
+        truncated_normal::ENTRY,
+        variance_scaling::ENTRY,
         zeros::ENTRY,
     ];
     Registry::new("initializer", entries)
@@ -50,6 +66,10 @@ pub trait Initializer: Debug + Send + Sync {
     /// The configuration, such that the table's `make` builds the same initializer from it.
     fn settings(&self) -> Settings {
         Settings::default()
+    }
+    /// Why it can't fill an array of this shape, if it can't.
+    fn check(&self, _: &[usize]) -> Result<()> {
+        Ok(())
     }
     /// Fills an array of this shape; number i depends on the shape, the stream and i alone.
     fn fill(&self, shape: &[usize], stream: Stream, out: &mut [f32]);

@@ -7,6 +7,8 @@ use crate::random::Stream;
 pub(super) enum Fan {
     /// The number of inputs.
     In,
+    /// The number of outputs.
+    Out,
     /// The mean of the numbers of inputs and outputs.
     Average,
 }
@@ -24,6 +26,7 @@ impl Fan {
         };
         match self {
             Fan::In => inputs.max(1.0),
+            Fan::Out => outputs.max(1.0),
             Fan::Average => ((inputs + outputs) / 2.0).max(1.0),
         }
     }
@@ -32,22 +35,44 @@ impl Fan {
 /// Uniform with variance `scale` / fan: between ∓√(3 · scale / fan).
 pub(super) fn uniform(scale: f64, fan: Fan, shape: &[usize], stream: Stream, out: &mut [f32]) {
     let limit = (3.0 * scale / fan.of(shape)).sqrt();
+    uniform_between(-limit, limit, stream, out);
+}
+
+/// Uniform between two numbers.
+pub(super) fn uniform_between(low: f64, high: f64, stream: Stream, out: &mut [f32]) {
+    let (middle, half) = ((low + high) / 2.0, (high - low) / 2.0);
     for (i, x) in (0..).zip(out) {
-        *x = ((2.0 * stream.uniform(i) - 1.0) * limit) as f32;
+        *x = (middle + (2.0 * stream.uniform(i) - 1.0) * half) as f32;
     }
 }
 
 /// Normal with mean 0, cut off at two of its standard deviations, and as wide before that as makes its variance
 /// `scale` / fan after.
 pub(super) fn truncated_normal(scale: f64, fan: Fan, shape: &[usize], stream: Stream, out: &mut [f32]) {
-    /// The probability below −2.
-    const TAIL: f64 = 0.022_750_131_948_179_21;
     /// The standard deviation of a standard normal cut off at ∓2.
     const WIDTH: f64 = 0.879_625_661_034_239_8;
-    let deviation = (scale / fan.of(shape)).sqrt() / WIDTH;
+    cut_normal(0.0, (scale / fan.of(shape)).sqrt() / WIDTH, stream, out);
+}
+
+/// Normal with variance `scale` / fan.
+pub(super) fn normal(scale: f64, fan: Fan, shape: &[usize], stream: Stream, out: &mut [f32]) {
+    normal_around(0.0, (scale / fan.of(shape)).sqrt(), stream, out);
+}
+
+/// Normal around a mean.
+pub(super) fn normal_around(mean: f64, deviation: f64, stream: Stream, out: &mut [f32]) {
+    for (i, x) in (0..).zip(out) {
+        *x = (mean + deviation * stream.normal(i)) as f32;
+    }
+}
+
+/// Normal around a mean, cut off at two of its standard deviations.
+pub(super) fn cut_normal(mean: f64, deviation: f64, stream: Stream, out: &mut [f32]) {
+    /// The probability below −2.
+    const TAIL: f64 = 0.022_750_131_948_179_21;
     for (i, x) in (0..).zip(out) {
         let p = TAIL + (1.0 - 2.0 * TAIL) * stream.uniform(i);
-        *x = (quantile(p).clamp(-2.0, 2.0) * deviation) as f32;
+        *x = (mean + quantile(p).clamp(-2.0, 2.0) * deviation) as f32;
     }
 }
 
@@ -94,6 +119,7 @@ mod tests {
     fn fans_are_at_least_one() {
         assert_eq!(Fan::In.of(&[]), 1.0);
         assert_eq!(Fan::Average.of(&[7]), 7.0);
+        assert_eq!([Fan::In, Fan::Out].map(|fan| fan.of(&[3, 3, 2, 5])), [18.0, 45.0]);
         assert_eq!(Fan::Average.of(&[0, 1]), 1.0);
     }
 }

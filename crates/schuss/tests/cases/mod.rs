@@ -273,6 +273,25 @@ fn other_axes(b: &mut Build, x: Value) -> Result<Value> {
     let y = b.graph.convolution_input(y, kernel, &window, 1, &[9, 2, 3])?;
     flat(b, y)
 }
+/// Pooling of every kind, with and without something behind it, and samples put together.
+fn pools(b: &mut Build, x: Value) -> Result<Value> {
+    let x = image(b, x, &[6, 5, 3])?;
+    let y = convolved(b, x, "one", (&[3, 3], 20), (1, 1, 1), true)?;
+    let y = b.graph.relu(y)?;
+    let y = b.graph.max_pool(y, &Window::valid(&[2, 2], &[2, 2], &[1, 1]))?;
+    let y = convolved(b, y, "two", (&[2, 2], 17), (1, 1, 1), true)?;
+    let g = &mut b.graph;
+    let overlapping = g.max_pool(y, &Window::same(&[2, 3], &[1, 1], &[1, 1], &[3, 2]))?;
+    let mean = g.window_mean(y, &Window::same(&[3, 2], &[1, 1], &[1, 1], &[3, 2]))?;
+    let mean = g.tanh(mean)?;
+    let both = g.concatenate(&[overlapping, y, mean], 3)?;
+    let both = g.relu(both)?;
+    let padded = g.pad(both, &[[1, 0], [0, 2], [0, 0]])?;
+    let large = g.window_spread(padded, &Window::valid(&[1, 2], &[1, 2], &[1, 1]), &[4, 8])?;
+    let part = g.slice(large, &[1, 0, 3], &[3, 5, 40])?;
+    let all = g.window_mean(part, &Window::valid(&[3, 5], &[1, 1], &[1, 1]))?;
+    flat(b, all)
+}
 /// Sums over samples and places, and what depends on them.
 fn standardised(b: &mut Build, x: Value) -> Result<Value> {
     let x = image(b, x, &[6, 5, 3])?;
@@ -423,6 +442,7 @@ pub fn cases() -> Vec<Case> {
         case("image_slices", model(&[144], &[("i", many_places), ("b", last::<3>)]), sparse, &[], class(3), false, 64),
         case("image_groups", model(&[90], &[("i", groups), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
         case("image_axes", model(&[90], &[("i", other_axes), ("b", last::<3>)]), sparse, &[], class(3), true, 0),
+        case("image_pools", model(&[90], &[("i", pools), ("b", last::<3>)]), sparse, &[], class(3), false, 32),
         case("image_norm", model(&[90], &[("i", standardised), ("b", last::<3>)]), sparse, &[], class(3), false, 32),
         case("odd_axes", model(&[24], &[("odd", odd_axes), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
     ]
