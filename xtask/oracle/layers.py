@@ -76,7 +76,7 @@ def case_of(name, settings, shape, peer=None):
         for a, b in zip(found, [other.detach(), *[t.grad for t in tensors]]):
             assert a.shape == tuple(b.shape), (name, settings, a.shape, b.shape)
             assert np.abs(a - b.numpy()).max() < 1e-11, (name, settings, shape, np.abs(a - b.numpy()).max())
-    short = lambda a: [float(f"{v:.11g}") for v in a.ravel()]
+    short = lambda a: [float(f"{v:.10g}") for v in a.ravel()]
     label = ",".join(f"{k}={v}" for k, v in settings.items())
     return {"name": f"{name}({label}) on {list(shape)}", "layer": name, "settings": settings, "input": list(shape),
             "torch": peer is not None, "output": list(y.shape),
@@ -340,7 +340,7 @@ def make():
     write("layers.json", "layers.py",
           ["Number i of stream s is SplitMix64(s * 2^32 + i), its upper 30 bits / 2^29 - 1. The input is stream 0, the "
            "cotangent of the output stream 1, the parameters are streams 2 on, in their order, all row by row.",
-           "y, dx and gradients: 11 digits. torch: PyTorch gives the same to 1e-11."], unique)
+           "y, dx and gradients: 10 digits. torch: PyTorch gives the same to 1e-11."], unique)
 
 
 if __name__ == "__main__":
