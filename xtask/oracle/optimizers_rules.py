@@ -160,6 +160,27 @@ def nadam_paper(s, t, theta, g, state):
     return theta - s["learning_rate"] * m_hat / (np.sqrt(n_hat) + s["epsilon"])
 
 
+def radam_paper(s, t, theta, g, state):
+    """Algorithm 2 of arXiv 1908.03265."""
+    m, v = adam_averages(s, theta, g, state)
+    most = 2 / (1 - s["beta_2"]) - 1
+    rho = most - 2 * t * s["beta_2"] ** t / (1 - s["beta_2"] ** t)
+    m_hat = m / (1 - s["beta_1"] ** t)
+    if rho <= 4:
+        return theta - s["learning_rate"] * m_hat
+    adaptive = np.sqrt(np.divide(1 - s["beta_2"] ** t, v, out=np.zeros_like(v), where=v > 0))
+    r = np.sqrt((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho))
+    return theta - s["learning_rate"] * r * m_hat * adaptive
+
+
+def yogi_paper(s, t, theta, g, state):
+    """Algorithm 2 of Zaheer et al. 2018."""
+    m = state["m"] = s["beta_1"] * state.get("m", 0) + (1 - s["beta_1"]) * g
+    v = state.get("v", np.full_like(g, s["initial_accumulator_value"]))
+    v = state["v"] = v - (1 - s["beta_2"]) * np.sign(v - g**2) * g**2
+    return theta - s["learning_rate"] * m / (np.sqrt(v) + s["epsilon"])
+
+
 def sophia_g(s, t, theta, g, state):
     """The authors' update (github.com/Liuhong99/Sophia), the curvature by the batch's own gradient every k steps."""
     m = state["m"] = s["beta_1"] * state.get("m", 0) + (1 - s["beta_1"]) * g
@@ -202,6 +223,10 @@ NUMPY = {
     "adamax:paper": (adamax_paper, {"learning_rate": 0.002, "beta_1": 0.9, "beta_2": 0.999},
                      {"learning_rate": 0.05, "beta_1": 0.8, "beta_2": 0.95}, {"plain": {}}),
     "nadam:paper": (nadam_paper, NADAM, PROBE | {"momentum_decay": 0.3}, {"plain": {}}),
+    "radam:paper": (radam_paper, {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999},
+                    {"learning_rate": 0.05, "beta_1": 0.8, "beta_2": 0.95}, {"plain": {}}),
+    "yogi:paper": (yogi_paper, ADAM | {"learning_rate": 0.01, "epsilon": 1e-3, "initial_accumulator_value": 1e-6},
+                   PROBE | {"epsilon": 1e-2, "initial_accumulator_value": 1e-2}, {"plain": {}}),
     "sophia_g": (sophia_g, SOPHIA, SOPHIA_PROBE, {"plain": {}, "often": {"update_period": 2}}),
     "ftrl:paper": (ftrl_paper, FTRL, FTRL | {"learning_rate": 0.05, "beta": 0.4},
                    {"plain": {}, "regular": {"l1_regularization_strength": 0.2, "l2_regularization_strength": 0.7}}),

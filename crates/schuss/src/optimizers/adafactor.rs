@@ -35,7 +35,7 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[
         page: Page {
             summary: "Adafactor as its paper has it: a rate of at most 0.01",
             equation: "as adafactor, with α = 0.01",
-            source: "Shazeer and Stern 2018, algorithms 4 and 5 and section 9, arXiv 1804.04235",
+            source: "Shazeer and Stern 2018, algorithms 4 to 6, arXiv 1804.04235",
             differs: "Keras' default rate is 0.001.",
         },
         settings: &[

@@ -18,7 +18,7 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
                    s ← β s + (1 − β) γ g\n\
                    d ← max(d, min(r / ((1 − β) Σ|s|), growth_rate d))\n\
                    θ ← θ − m / (√v + ε)",
-        source: "Defazio and Mishchenko 2023, algorithm 5, arXiv 2301.07733; the authors' package dadaptation 3.2, \
+        source: "Defazio and Mishchenko 2023, Adam with D-Adaptation, arXiv 2301.07733; the authors' package dadaptation 3.2, \
                  DAdaptAdam",
         differs: "The authors' form: m keeps the rates of its steps. weight_decay is added to the gradient (l2) as there; \
                   decoupled it is multiplied with γ.",

@@ -20,7 +20,7 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
                    d̂ = d_coef r / Σ|s|; d' = d̂ where d = d₀ and d̂ > d, else d; d_max ← max(d_max, d̂); \
                    d ← min(d_max, growth_rate d')\n\
                    θ ← θ − γ λ θ − γ m / (√v + d ε)",
-        source: "Mishchenko and Defazio 2023, algorithm 4, arXiv 2306.06101; the authors' package prodigyopt 1.1.2",
+        source: "Mishchenko and Defazio 2023, the version for Adam, arXiv 2306.06101; the authors' package prodigyopt 1.1.2",
         differs: "The authors' form: γ is still made from the old d. weight_decay λ is multiplied with d too. Before any \
                   gradient that is not 0 the package does not decay, here θ decays.",
     },

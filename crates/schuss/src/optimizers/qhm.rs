@@ -9,7 +9,7 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
     page: Page {
         summary: "quasi-hyperbolic momentum: a mix of a slow average of gradients and the gradient itself",
         equation: "m ← β m + (1 − β) g\nθ ← θ − α ((1 − ν) g + ν m)",
-        source: "Ma and Yarats 2019, algorithm 1 and section 3.1, arXiv 1810.06801",
+        source: "Ma and Yarats 2019, section 3, arXiv 1810.06801",
         differs: "β and ν as the paper advises (0.999 and 0.7). ν = 1 is momentum whose new share is 1 − β, ν = 0 plain \
                   descent, ν = β Nesterov's. The authors' package has no default rate; 0.1 here. weight_decay is added \
                   to the gradient (l2).",

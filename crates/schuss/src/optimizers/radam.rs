@@ -55,10 +55,28 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[
         ],
         make: |settings| make("radam:optax", settings),
     },
+    Entry {
+        name: "radam:paper",
+        page: Page {
+            summary: "RAdam as its paper has it: without ε, and a root that is trusted earlier",
+            equation: "ρ_t > 4: θ ← θ − α r m / (1 − β₁ᵗ) · √((1 − β₂ᵗ) / v), r and ρ_t as radam; not moved where v = 0\n\
+                       else: θ ← θ − α m / (1 − β₁ᵗ)",
+            source: "Liu et al. 2020, algorithm 2, arXiv 1908.03265",
+            differs: "PyTorch and Optax use the root above 5, and add ε to it. An element that never had a gradient rests, \
+                      which the paper leaves open: 1e-30 is added to the root.",
+        },
+        settings: &[
+            learning_rate(0.001),
+            fraction("beta_1", 0.9, "the share β₁ of the old average of gradients"),
+            fraction("beta_2", 0.999, "the share β₂ of the old average of squares"),
+        ],
+        make: |settings| make("radam:paper", settings),
+    },
 ];
 
 fn make(name: &'static str, settings: &Settings) -> Result<Optimizer> {
-    let [beta_1, beta_2, epsilon] = ["beta_1", "beta_2", "epsilon"].map(|name| settings.f64(name));
+    let [beta_1, beta_2] = ["beta_1", "beta_2"].map(|name| settings.f64(name));
+    let epsilon = settings.get("epsilon").map_or(1e-30, |_| settings.f64("epsilon"));
     let optax = settings.get("threshold").map(|_| settings.f64("threshold"));
     let nesterov = optax.is_some() && settings.bool("nesterov");
     Optimizer::new(name, settings, Radam { name, beta_1, beta_2, epsilon, optax, nesterov })
@@ -91,7 +109,8 @@ impl Rule for Radam {
         let most = 2.0 / (1.0 - self.beta_2) - 1.0;
         let rho = most - 2.0 * t * power / (1.0 - power);
         let rectified = (rho - 4.0) * (rho - 2.0) * most / ((most - 4.0) * (most - 2.0) * rho);
-        let trusted = self.optax.map_or(rho > 5.0, |threshold| rho >= threshold);
+        let most_wrong = if self.name == "radam:paper" { 4.0 } else { 5.0 };
+        let trusted = self.optax.map_or(rho > most_wrong, |threshold| rho >= threshold);
         let root = (1.0 - power).sqrt();
         let (plain, scaled) = if trusted { (0.0, rectified.sqrt() * root) } else { (1.0, 0.0) };
         let (next, left) = (1.0 - beta_1.powf(t + 1.0), 1.0 - beta_1.powf(t));

@@ -15,7 +15,7 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
                    z ← z − α_t g\n\
                    x ← (1 − c) x + c z\n\
                    θ ← (1 − μ) z + μ x",
-        source: "Defazio et al. 2024, The road less scheduled, algorithm 1, arXiv 2405.15682; the weights: the authors' \
+        source: "Defazio et al. 2024, The road less scheduled, section 2, arXiv 2405.15682; the weights: the authors' \
                  package schedulefree 1.4.1",
         differs: "The authors' form, whose momentum is μ. weight_decay is added to the gradient (l2). x is what is \
                   evaluated and saved, without being asked for.",

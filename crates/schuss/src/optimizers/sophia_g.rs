@@ -13,7 +13,7 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
                    every k-th step: h ← β₂ h + (1 − β₂) g²",
         source: "Liu et al. 2023, algorithm 3, arXiv 2305.14342; constants: the authors' code",
         differs: "The authors' update, with the squares of the batch's own gradients as curvature (the empirical Fisher, \
-                  E-F+clip in their section 4.4), where their Gauss-Newton-Bartlett estimate takes gradients for labels \
+                  which their ablation calls E-F+clip), where their Gauss-Newton-Bartlett estimate takes gradients for labels \
                   drawn from the model's own prediction; that needs a second evaluation and a loss with labels, and is \
                   not offered. B is their bs. pytorch_optimizer has Sophia-H, with another clipping.",
     },
