@@ -14,7 +14,7 @@ import reference
 
 PARTS = ["optimizers", "optimizers_more", "optimizers_whole", "optimizers_rules", "optimizers_model", "optimizers_matrices",
          "dialects", "around", "schedules", "losses", "activations", "metrics", "initializers", "training", "buffers", "layers",
-         "digits"]
+         "digits", "augmentation", "pictures"]
 
 reference.check_float64()
 for part in sys.argv[1:] or PARTS:

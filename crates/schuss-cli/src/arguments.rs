@@ -47,6 +47,12 @@ pub enum Command {
     List(List),
     /// Explain anything that is listed: equation, settings, source
     Explain(Explain),
+    /// Look at data
+    Data {
+        /// At what.
+        #[command(subcommand)]
+        command: DataCommand,
+    },
     /// Time training steps
     Bench(Bench),
     /// Show where an optimizer goes on given gradients, without a model
@@ -86,6 +92,9 @@ pub struct Evaluate {
     /// A data set's name, a file or a folder; its test part, if it keeps one apart
     #[arg(long, value_name = "NAME|PATH")]
     pub data: PathBuf,
+    /// With the mean of the outputs for each picture and for its mirror image
+    #[arg(long)]
+    pub flip_averaging: bool,
     /// Threads [all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -100,9 +109,12 @@ pub struct Predict {
     /// The model
     #[arg(value_name = "MODEL.safetensors")]
     pub model: PathBuf,
-    /// A file or folder of the kind that the model was trained on, or a data set's name
-    #[arg(value_name = "FILE")]
-    pub data: PathBuf,
+    /// Files or folders of the kind that the model was trained on, or a data set's name
+    #[arg(value_name = "FILE", required = true)]
+    pub data: Vec<PathBuf>,
+    /// With the mean of the outputs for each picture and for its mirror image
+    #[arg(long)]
+    pub flip_averaging: bool,
     /// Threads [all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -137,6 +149,33 @@ pub struct List {
 pub struct Explain {
     /// A name that `schuss list` shows
     pub name: String,
+}
+
+/// `schuss data`.
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Draw pictures as training gets to see them: each as it was read, then as it is in several epochs
+    Show(Box<DataShow>),
+}
+
+/// `schuss data show`.
+#[derive(Args, Debug)]
+pub struct DataShow {
+    /// A run written down
+    #[arg(value_name = "RECIPE.toml")]
+    pub recipe: Option<PathBuf>,
+    /// Flags that stand for paths of the recipe.
+    #[command(flatten)]
+    pub shortcuts: Shortcuts,
+    /// The picture
+    #[arg(long, value_name = "FILE.png", help_heading = "Show")]
+    pub out: PathBuf,
+    /// Samples, a row each
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Show")]
+    pub samples: u16,
+    /// Epochs, a column each. It is not `--epochs`, which is how long training takes
+    #[arg(long = "columns", value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Show")]
+    pub epochs: u16,
 }
 
 /// `schuss bench`.

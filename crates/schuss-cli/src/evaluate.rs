@@ -1,9 +1,10 @@
 //! `schuss evaluate`.
 
 use crate::arguments;
-use crate::output::{Output, Result};
+use crate::output::{Output, Result, tell};
 use crate::text::{count, number, table};
-use schuss::data::{Dataset, Options, open_for};
+use schuss::data::readers::file::show;
+use schuss::data::{Options, Samples, open_for};
 use schuss::train::{ClassRow, Scores};
 use schuss::{Error, Model};
 use serde_json::{Map, Value, json};
@@ -11,7 +12,8 @@ use std::path::Path;
 
 /// Loss, metrics, and how well each class is found.
 pub fn evaluate(arguments: &arguments::Evaluate, out: &mut Output) -> Result {
-    let (mut model, data) = open(&arguments.model, &arguments.data, true, arguments.threads)?;
+    let mut model = open(&arguments.model, arguments.threads)?.flip_averaging(arguments.flip_averaging);
+    let data = read(&model, &arguments.data, true)?.data;
     let scores = model.evaluate(&data)?;
     let classes = model.class_table(&data)?;
     if arguments.json {
@@ -33,17 +35,22 @@ pub fn evaluate(arguments: &arguments::Evaluate, out: &mut Output) -> Result {
     table(&rows, true).into_iter().try_for_each(|line| out.line(line))
 }
 
-/// A model, and data of the kind that it was trained on.
-pub fn open(model: &Path, data: &Path, targets: bool, threads: Option<usize>) -> Result<(Model, Dataset)> {
+/// A trained model.
+pub fn open(model: &Path, threads: Option<usize>) -> Result<Model> {
     let model = Model::load(model)?;
-    let schema = model.schema().expect("a model from a file was trained");
-    let samples = open_for(data, schema, targets, &Options::default())?;
-    let model = match threads {
+    Ok(match threads {
         Some(0) => return Err(Error::value("value-not-allowed", "--threads is 0; it is at least 1").into()),
         Some(threads) => model.threads(threads),
         None => model,
-    };
-    Ok((model, samples.data))
+    })
+}
+
+/// Data of the kind that a model was trained on.
+pub fn read(model: &Model, data: &Path, targets: bool) -> Result<Samples> {
+    let schema = model.schema().expect("a model from a file was trained");
+    let samples = open_for(data, schema, targets, &Options::default())?;
+    samples.notes.iter().for_each(|note| tell(format!("{}: {note}", show(data))));
+    Ok(samples)
 }
 
 fn object(scores: &Scores, classes: &[ClassRow], samples: usize) -> Value {

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod bench;
+mod data;
 mod evaluate;
 mod interrupt;
 mod list;
@@ -56,6 +57,7 @@ fn run(out: &mut Output) -> Result {
         Some(Command::Summary(arguments)) => summary::summary(&arguments, out),
         Some(Command::List(arguments)) => list::list(&arguments, out),
         Some(Command::Explain(arguments)) => list::explain(&arguments, out),
+        Some(Command::Data { command }) => data::data(&command, out),
         Some(Command::Bench(arguments)) => bench::bench(&arguments, out),
         Some(Command::Trace(arguments)) => trace::trace(&arguments, out),
         Some(Command::Port(arguments)) => port::port(&arguments, out),

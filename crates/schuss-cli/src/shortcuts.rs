@@ -33,6 +33,12 @@ const SHORTCUTS: &[Shortcut] = &[
         "data.validation",
         "the share to validate with after each epoch; keeps the best epoch",
     ),
+    text(
+        "augment",
+        "LIST",
+        "data.augment",
+        "what is done to pictures, as \"random_crop(padding=4), random_flip\" [see `schuss list augmentation`]",
+    ),
     text("class-weight", "WEIGHTS", "data.class_weight", "balanced, or CLASS=WEIGHT with commas between"),
     text("model", "NAME", "model", "a model known by name [see `schuss list model`]"),
     text("optimizer", "NAME", "optimizer", "how the parameters move [see `schuss list optimizer`]"),
@@ -49,9 +55,6 @@ const SHORTCUTS: &[Shortcut] = &[
     text("freeze", "REGEX", "train.freeze", "parameters that stay as they are, by name"),
 ];
 
-/// Kept for later versions; the recipe says so.
-const RESERVED: &[Shortcut] = &[text("augment", "", "augment", "")];
-
 /// What the command line says about a recipe: values for flags, and `--set`.
 #[derive(Clone, Debug)]
 pub struct Shortcuts {
@@ -60,7 +63,7 @@ pub struct Shortcuts {
 }
 
 fn all() -> impl Iterator<Item = &'static Shortcut> {
-    SHORTCUTS.iter().chain(RESERVED)
+    SHORTCUTS.iter()
 }
 
 impl Shortcuts {

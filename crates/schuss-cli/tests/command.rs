@@ -233,7 +233,7 @@ fn wrong_input_gets_one_line() {
         ("schedule cosine --steps 9 --batch-size full", 2, "full-batch-without-data"),
         ("schedule cosine --steps 9 --data digits", 2, "wrong-arguments"),
         ("schedule cosine --steps 9 --plot no/where.svg", 1, "write-failed"),
-        ("train --augment flip", 2, "not-available"),
+        ("train --augment flip", 2, "unknown-name"),
         ("train --optimizer adam:flax", 2, "unknown-name"),
         ("train --data nowhere", 1, "no-data"),
         ("explain adma", 2, "unknown-name"),

@@ -20,7 +20,7 @@ mod check;
 mod feed;
 mod list;
 
-pub use feed::{Column, Feed, Source, Transform};
+pub use feed::{Column, Feed, Maker, Source, Transform};
 
 /// A matrix in a space: element (i, j) is number `offset + i · row_stride + j · col_stride` of it. A stride of 0
 /// repeats.

@@ -73,6 +73,26 @@ fn made<T>(table: &Registry<T>, words: &str) -> Result<(String, T)> {
     Ok((in_words(entry.name, &settings), thing))
 }
 
+/// The words of several things with commas between, each taken alone.
+pub fn several(words: &str) -> Vec<&str> {
+    let (mut pieces, mut start, mut depth, mut quote) = (Vec::new(), 0, 0usize, None);
+    for (at, c) in words.char_indices() {
+        match (quote, c) {
+            (Some(q), _) => quote = quote.filter(|_| c != q),
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '(' | '[') => depth += 1,
+            (None, ')' | ']') => depth = depth.saturating_sub(1),
+            (None, ',') if depth == 0 => {
+                pieces.push(words[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    pieces.push(words[start..].trim());
+    pieces
+}
+
 /// Settings as they are given, not yet looked at.
 type Given = Vec<(String, Argument)>;
 
@@ -140,6 +160,14 @@ mod tests {
             let kind = complete.split('(').next().unwrap();
             assert_eq!(Choice::new(kind, choice.get().unwrap(), ()).words(), complete);
         }
+    }
+
+    #[test]
+    fn several_things_are_taken_apart_at_commas_between_them() {
+        assert_eq!(several("a"), ["a"]);
+        assert_eq!(several(" a(1, 2) ,b([1,2], x=')),('), c "), ["a(1, 2)", "b([1,2], x=')),(')", "c"]);
+        assert_eq!(several("a(,"), ["a(,"]);
+        assert_eq!(several("a,"), ["a", ""]);
     }
 
     #[test]

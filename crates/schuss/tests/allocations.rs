@@ -38,8 +38,8 @@ fn a_step_allocates_nothing() {
                     classes: Vec::new(),
                 };
                 let indices: Vec<u32> = (0..n as u32).collect();
-                let pipeline = Pipeline::Scale { factor: 1.0 / 255.0 };
-                let batch = Batch { data: &data, pipeline: &pipeline, indices: &indices };
+                let pipeline = Pipeline::scale(1.0 / 255.0);
+                let batch = Batch { data: &data, pipeline: &pipeline, indices: &indices, draws: None };
                 let mut sums = Sums::new(case.metrics.len());
                 machine.update(&batch, Pace::default(), &mut sums).unwrap();
                 machine.evaluate(&batch, &mut sums).unwrap();

@@ -136,7 +136,7 @@ fn every_step_is_keras_own() {
             let place = m.variables().find(name).unwrap();
             m.variables_mut().write(place, &f32s(values));
         }
-        let pipeline = Pipeline::Scale { factor: 1.0 };
+        let pipeline = Pipeline::scale(1.0);
         let data = |step: usize| {
             Dataset::classes(f32s(&case.inputs[step]), &case.sample, case.targets[step].clone(), CLASSES).unwrap()
         };
@@ -144,7 +144,8 @@ fn every_step_is_keras_own() {
             let what = format!("{}, step {}", case.name, step + 1);
             let (data, n) = (data(step), case.targets[step].len());
             let indices: Vec<u32> = (0..n as u32).collect();
-            let (batch, mut sums) = (Batch { data: &data, pipeline: &pipeline, indices: &indices }, Sums::new(0));
+            let (batch, mut sums) =
+                (Batch { data: &data, pipeline: &pipeline, indices: &indices, draws: None }, Sums::new(0));
             m.update(&batch, Pace::default(), &mut sums).unwrap();
             let loss = exact.step(&case.inputs[step], &case.targets[step]);
             testdata::assert_near(&what, &[loss], &[case.losses[step]], 1e-9);
@@ -205,10 +206,10 @@ fn buffers_move_once_with_each_batch_and_never_at_evaluation() {
     let three = [("gradient_accumulation_steps", Argument::Int(3)), ("clipnorm", Argument::Float(0.5))];
     for settings in [&[][..], &dynamic, &ema, &three] {
         for n in [5, MICRO_BATCH, 2 * MICRO_BATCH + 5] {
-            let (data, pipeline) = (data(n), Pipeline::Scale { factor: 1.0 });
+            let (data, pipeline) = (data(n), Pipeline::scale(1.0));
             let mut m = machine(&counting(), &with(settings), &|_| false, 2);
             let indices: Vec<u32> = (0..n as u32).collect();
-            let batch = Batch { data: &data, pipeline: &pipeline, indices: &indices };
+            let batch = Batch { data: &data, pipeline: &pipeline, indices: &indices, draws: None };
             for step in 1..=4u8 {
                 m.update(&batch, Pace::default(), &mut Sums::new(0)).unwrap();
                 assert_eq!(number(&m, "count/seen"), f32::from(step), "{settings:?}, {n} samples");
@@ -228,9 +229,9 @@ fn buffers_move_once_with_each_batch_and_never_at_evaluation() {
 
 #[test]
 fn a_step_reads_what_buffers_were_before_it() {
-    let (data, pipeline) = (data(5), Pipeline::Scale { factor: 1.0 });
+    let (data, pipeline) = (data(5), Pipeline::scale(1.0));
     let indices: Vec<u32> = (0..5).collect();
-    let batch = Batch { data: &data, pipeline: &pipeline, indices: &indices };
+    let batch = Batch { data: &data, pipeline: &pipeline, indices: &indices, draws: None };
     let mut m = machine(&counting(), &with(&[]), &|_| false, 1);
     let (mut trained, mut evaluated) = (Sums::new(0), Sums::new(0));
     m.evaluate(&batch, &mut evaluated).unwrap();
@@ -240,9 +241,9 @@ fn a_step_reads_what_buffers_were_before_it() {
 
 #[test]
 fn a_frozen_buffer_stays() {
-    let (data, pipeline) = (data(5), Pipeline::Scale { factor: 1.0 });
+    let (data, pipeline) = (data(5), Pipeline::scale(1.0));
     let indices: Vec<u32> = (0..5).collect();
-    let batch = Batch { data: &data, pipeline: &pipeline, indices: &indices };
+    let batch = Batch { data: &data, pipeline: &pipeline, indices: &indices, draws: None };
     let layers = || Sequential::new(&[2]).add(BatchNormalization::new()).add(Dense::new(CLASSES).activation("softmax"));
     for (expression, moves) in [("gamma", true), ("moving_mean", false), ("batch_normalization/", false)] {
         let mut m = machine(&layers(), &with(&[]), &|name| name.contains(expression), 1);
@@ -260,7 +261,7 @@ fn a_resumed_run_ends_with_the_same_buffers() {
         Sequential::new(&[2]).add(hidden).add(BatchNormalization::new().momentum(0.9)).add(Count).add(last)
     };
     let optimizer = with(&[("gradient_accumulation_steps", Argument::Int(2))]);
-    let (data, validation, pipeline) = (data(37), data(11), Pipeline::Scale { factor: 1.0 });
+    let (data, validation, pipeline) = (data(37), data(11), Pipeline::scale(1.0));
     let options =
         FitOptions { epochs: 3, batch_size: Some(8.into()), validation: Some(&validation), ..FitOptions::default() };
     let run = |threads, stop: Option<usize>| {

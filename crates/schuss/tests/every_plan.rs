@@ -117,7 +117,7 @@ fn close(what: &str, found: f64, want: f64) {
 
 fn step(m: &mut Machine, data: &Dataset, sums: &mut Sums) {
     let all: Vec<u32> = (0..data.len() as u32).collect();
-    let batch = Batch { data, pipeline: &Pipeline::Scale { factor: 1.0 }, indices: &all };
+    let batch = Batch { data, pipeline: &Pipeline::scale(1.0), indices: &all, draws: None };
     m.update(&batch, Pace::default(), sums).unwrap();
 }
 

@@ -2,7 +2,7 @@
 
 use folder::Folder;
 use schuss::data::readers::{default_folders, named, readers};
-use schuss::data::{ClassWeights, Dataset, Features, Options, Pipeline, Schema, Targets, Task, open, open_for};
+use schuss::data::{ClassWeights, Dataset, Features, Options, Pipeline, Schema, Step, Targets, Task, open, open_for};
 use schuss::random::Stream;
 use schuss::registry::Argument;
 use schuss::{Error, Kind, Result};
@@ -113,7 +113,7 @@ fn the_digits_are_part_of_the_program() {
     assert_eq!(pixels.iter().max(), Some(&16));
     assert_eq!(train.class_counts(), [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
     assert_eq!(digits.schema.classes, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
-    assert_eq!(digits.pipeline(train), Pipeline::Scale { factor: 1.0 / 16.0 });
+    assert_eq!(digits.pipeline(train), Pipeline::scale(1.0 / 16.0));
     let (rest, part) = train.split(0.2, Stream::named(0, "test")).unwrap();
     assert_eq!((rest.len(), part.len()), (1438, 359));
 
@@ -144,7 +144,7 @@ fn idx_folders_are_read() {
     assert_eq!(loaded.train.targets, Targets::Classes(vec![0, 2, 1]));
     let test = loaded.test.as_ref().unwrap();
     assert_eq!((test.len(), &test.targets), (2, &Targets::Classes(vec![2, 0])));
-    assert_eq!(loaded.pipeline(&loaded.train), Pipeline::Scale { factor: 1.0 / 255.0 });
+    assert_eq!(loaded.pipeline(&loaded.train), Pipeline::scale(1.0 / 255.0));
     let sizes: Vec<u64> = loaded.files.iter().map(|f| f.size).collect();
     assert_eq!((sizes.len(), sizes[1], sizes[2]), (4, 11, 28));
     // Python: hashlib.sha256(bytes([0, 0, 8, 1, 0, 0, 0, 3, 1, 4, 2])).hexdigest()
@@ -286,7 +286,8 @@ fn tables_are_read() {
     // Numbers as names of classes are in the order of numbers.
     assert_eq!((t.schema.classes.join(" "), &t.train.targets), ("9 10".into(), &Targets::Classes(vec![1, 0, 1])));
     assert_eq!((t.scale, t.test.is_none(), t.files.len()), (None, true, 1));
-    let Pipeline::Standardize { mean, .. } = t.pipeline(&t.train) else { panic!("columns are standardised") };
+    let pipeline = t.pipeline(&t.train);
+    let Some(Step::Standardize { mean, .. }) = pipeline.simple() else { panic!("columns are standardised") };
     assert_eq!(mean[0], 2.0);
 
     let numbers = open(path("t.csv"), Task::Numbers, &options).unwrap();

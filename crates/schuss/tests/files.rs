@@ -41,7 +41,7 @@ fn trained() -> Model {
         .add(Dense::new(4).activation("relu").kernel_regularizer("l2(0.001)"))
         .add(Dropout::new(0.25))
         .add(Dense::new(2).activation("softmax"));
-    let model = Model::new(layers).pipeline(Pipeline::Standardize { mean: vec![0.5; 3], factor: vec![2.0; 3] });
+    let model = Model::new(layers).pipeline(Pipeline::columns(vec![0.5; 3], vec![2.0; 3]));
     let mut model = model.compile("adam", "sparse_categorical_crossentropy", &["accuracy"]).unwrap();
     model.fit(&data(), FitOptions { epochs: 2, seed: 1, ..FitOptions::default() }).unwrap();
     model

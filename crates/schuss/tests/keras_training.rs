@@ -157,7 +157,7 @@ fn every_step_is_keras_own() {
             }
             let mut m = machine(&model, &loss, &data, &optimizer, &start);
             let indices: Vec<u32> = (0..n as u32).collect();
-            let batch = Batch { data: &data, pipeline: &Pipeline::Scale { factor: 1.0 }, indices: &indices };
+            let batch = Batch { data: &data, pipeline: &Pipeline::scale(1.0), indices: &indices, draws: None };
             let losses = numbers(&run["losses"]);
             for (step, weights) in run["weights"].as_array().unwrap().iter().enumerate() {
                 let what = format!("{what}, step {}", step + 1);
@@ -219,7 +219,7 @@ fn the_loss_curves_of_all_nine_names_are_keras_own() {
             for part in rows.chunks(size) {
                 let (a, b) = (part[0] as usize, part[0] as usize + part.len());
                 sum += exact.step(&x[a * 64..b * 64], &y[a..b], None, part.len()) * part.len() as f64;
-                let batch = Batch { data: &data, pipeline: &Pipeline::Scale { factor: 1.0 }, indices: part };
+                let batch = Batch { data: &data, pipeline: &Pipeline::scale(1.0), indices: part, draws: None };
                 m.update(&batch, Pace::default(), &mut sums).unwrap();
             }
             near(&format!("{name}, epoch {}", epoch + 1), sum / 1437.0, want, 1e-9);

@@ -49,6 +49,8 @@ test = 0.2
 validation = 0.0
 seed = 0
 drop_remainder = false
+augment = []
+sampling = \"shuffled\"
 class_weight = \"\"
 
 [model]
@@ -80,6 +82,7 @@ monitor = \"auto\"
 mode = \"auto\"
 min_delta = 0.0
 snapshot_seconds = 20.0
+flip_averaging = false
 weights = \"\"
 freeze = \"\"
 ";
@@ -201,7 +204,9 @@ fn what_a_recipe_may_not_say_is_one_error() {
         ("train.reduce_on_plateau=5", "recipe-type", "[train.reduce_on_plateau]"),
         ("train.reduce_on_plateau.factor=1", "value-not-allowed", "from 0 to below 1"),
         ("train.reduce_on_plateau.patiense=1", "unknown-setting", "did you mean `patience`?"),
-        ("augment.flip=true", "not-available", "`augment`"),
+        ("augment.flip=true", "unknown-setting", "no setting `augment`"),
+        ("data.augment=3", "recipe-type", "[[data.augment]]"),
+        ("data.augment=random_flop", "unknown-name", "did you mean `random_flip`?"),
         ("train=5", "recipe-type", "`train` is 5; it is a table"),
         ("optimizer.name=5", "recipe-type", "`name` is 5; it is text"),
         ("train.seed={a=1}", "recipe-type", "train: `seed` is"),

@@ -83,7 +83,7 @@ impl Case {
             optimizer,
             data: quadrants(37, "train"),
             validation: quadrants(19, "validation"),
-            pipeline: Pipeline::Scale { factor: 1.0 },
+            pipeline: Pipeline::scale(1.0),
             threads: 1,
         }
     }
@@ -404,7 +404,7 @@ fn gradients_of_several_batches_make_one_update() {
     let (mut sums, indices) = (Sums::new(1), (0..37).collect::<Vec<u32>>());
     for _ in 0..4 {
         // The mean over three parts of equal size is the mean over all.
-        let batch = Batch { data: &one.data, pipeline: &one.pipeline, indices: &indices[..36] };
+        let batch = Batch { data: &one.data, pipeline: &one.pipeline, indices: &indices[..36], draws: None };
         a.update(&batch, Pace::default(), &mut sums).unwrap();
         for part in indices[..36].chunks(12) {
             let before = bits(&b);
@@ -434,7 +434,7 @@ fn a_dynamic_loss_scale_leaves_out_updates_that_overflow_and_changes_no_other() 
     let (scaled, plain) = (case(with("adam", &settings)), case(with("adam", &[])));
     let (mut a, mut b) = (scaled.machine(), plain.machine());
     let (mut sums, indices) = (Sums::new(1), (0..16).collect::<Vec<u32>>());
-    let batch = Batch { data: &scaled.data, pipeline: &scaled.pipeline, indices: &indices };
+    let batch = Batch { data: &scaled.data, pipeline: &scaled.pipeline, indices: &indices, draws: None };
     let mut scales = Vec::new();
     let start = bits(&a);
     for _ in 0..20 {

@@ -1,6 +1,7 @@
 //! The batch: samples gathered by index into the arena, converted on the way.
 
 use crate::Isa;
+use std::fmt;
 
 /// Where a column's numbers are.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +12,18 @@ pub enum Source<'a> {
     F32(&'a [f32]),
     /// Indices.
     U32(&'a [u32]),
+    /// Nowhere yet: each thread makes the rows of its samples.
+    Made(Maker<'a>),
+}
+
+/// Makes rows: a function of the thread, of the sample's position in the batch, and of the row to be filled.
+#[derive(Clone, Copy)]
+pub struct Maker<'a>(pub &'a (dyn Fn(usize, usize, &mut [f32]) + Sync));
+
+impl fmt::Debug for Maker<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Maker")
+    }
 }
 
 /// What is done to them on the way.
@@ -58,6 +71,7 @@ impl Feed<'_> {
                 Source::U8(s) => s.len(),
                 Source::F32(s) => s.len(),
                 Source::U32(s) => s.len(),
+                Source::Made(_) => usize::MAX,
             };
             assert!(last.checked_mul(c.width).is_some_and(|need| need <= have), "a sample's index is out of range");
             let len = self.indices.len() * c.width;
@@ -84,6 +98,10 @@ impl Feed<'_> {
                 let from = self.indices[i] as usize * c.width;
                 // SAFETY: checked to be within the arena; rows of different threads are apart.
                 let to = unsafe { std::slice::from_raw_parts_mut(arena.add(c.to + i * c.width), c.width) };
+                if let Source::Made(Maker(make)) = c.source {
+                    make(thread, i, to);
+                    continue;
+                }
                 // SAFETY: a program is made only for a machine that has its instruction set.
                 unsafe { convert(isa, c, from, to) };
             }
@@ -134,5 +152,6 @@ fn row(column: &Column, from: usize, to: &mut [f32]) {
         Source::U8(s) => each(&s[within], to, column.transform, f32::from),
         Source::F32(s) => each(&s[within], to, column.transform, |x| x),
         Source::U32(s) => each(&s[within], to, column.transform, |x| x as f32),
+        Source::Made(_) => unreachable!("such rows are made, not converted"),
     }
 }

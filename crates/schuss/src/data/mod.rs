@@ -3,10 +3,13 @@
 mod dataset;
 mod pipeline;
 pub mod readers;
+mod sheet;
 mod split;
+pub mod stages;
 mod weights;
 
 pub use dataset::{Dataset, Features, Targets};
-pub use pipeline::Pipeline;
+pub use pipeline::{Pipeline, PipelineText, Step, StepText};
 pub use readers::{FileRecord, Loaded, Options, Samples, Schema, Task, open, open_for};
+pub use sheet::contact_sheet;
 pub use weights::ClassWeights;

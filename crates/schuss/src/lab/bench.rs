@@ -160,7 +160,7 @@ impl Bench {
         let mut machine = Machine::new(&spec, options)?;
         let mut sums = Sums::new(0);
         let indices: Vec<u32> = (0..n as u32).collect();
-        let batch = Batch { data: &data, pipeline: &Pipeline::Scale { factor: 1.0 }, indices: &indices };
+        let batch = Batch { data: &data, pipeline: &Pipeline::scale(1.0), indices: &indices, draws: None };
         machine.update(&batch, Pace::default(), &mut sums)?;
         let bytes = bytes(&machine);
         Ok(Bench { machine, batch: Some(n), bytes, optimizer: optimizer.name, sums })

@@ -5,7 +5,8 @@ use super::lower::{Lowered, Store, lower};
 use super::passes::{self, PASSES, Target};
 use super::prepare::prepare;
 use super::{Batch, Options, Spec, Sums};
-use crate::data::{Features, Pipeline, Targets};
+use crate::data::stages::{Frame, Sizes};
+use crate::data::{Features, Step, Targets};
 use crate::error::{Error, Result};
 use crate::graph::ops::input::{Input, Source};
 use crate::graph::{Graph, Value};
@@ -14,10 +15,11 @@ use crate::optimizers::{LossScale, Optimizer, Pace, Rules, Updates};
 use crate::random::Stream;
 use crate::registry::suggest;
 use crate::shape::Shape;
-use schuss_kernels::program::{Column, Feed, Source as Numbers, Transform};
+use schuss_kernels::program::{Column, Feed, Maker, Source as Numbers, Transform};
 use schuss_kernels::tape::Moment;
 use schuss_kernels::{Buffer, Pool};
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Samples that a step computes at once at most. A greater logical batch runs as parts of this many, whose gradients
 /// are added up in order, so that memory stays bounded.
@@ -86,6 +88,8 @@ pub struct Machine {
     shown: bool,
     updates: u64,
     plans: Vec<Plan>,
+    /// Where each thread has the sample that it brings through the pipeline.
+    frames: Arc<[Mutex<Frame>]>,
 }
 
 impl Machine {
@@ -130,6 +134,7 @@ impl Machine {
             variables.add_state(rules, &trained)?;
         }
         let pool = Pool::new(options.threads);
+        let frames = (0..pool.threads()).map(|_| Mutex::default()).collect();
         let (training, evaluation, sums, others, plans) = (None, None, Vec::new(), Vec::new(), Vec::new());
         let (shown, updates) = (false, 0);
         Ok(Machine {
@@ -145,6 +150,7 @@ impl Machine {
             shown,
             updates,
             plans,
+            frames,
         })
     }
     fn started(self) -> Result<Self> {
@@ -466,9 +472,14 @@ impl Machine {
     fn run(&mut self, entry: Entry, batch: &Batch, position: usize, logical: usize, sums: &mut Sums) -> Result<usize> {
         let place = self.plan(entry, batch.indices.len())?;
         let mut columns = [None; 3];
+        let frames = self.frames.clone();
+        let make = |thread: usize, i: usize, row: &mut [f32]| {
+            let mut frame = frames[thread].lock().unwrap_or_else(PoisonError::into_inner);
+            batch.pipeline.make(batch.data, batch.indices[i], batch.draws, &mut frame, row);
+        };
         let leaves = self.plans[place].lowered.leaves.iter().filter(|l| l.1 == Source::Data);
         for ((name, _, at), slot) in leaves.zip(&mut columns) {
-            *slot = Some(column(batch, name, *at)?);
+            *slot = Some(column(batch, name, *at, Maker(&make))?);
         }
         let none = Column { source: Numbers::F32(&[]), width: 0, transform: Transform::Scale(1.0), to: 0 };
         let count = columns.iter().flatten().count();
@@ -552,32 +563,33 @@ fn work(list: &List) -> usize {
 }
 
 /// The numbers of a leaf of the batch.
-fn column<'a>(batch: &Batch<'a>, name: &str, to: usize) -> Result<Column<'a>> {
+fn column<'a>(batch: &Batch<'a>, name: &str, to: usize, make: Maker<'a>) -> Result<Column<'a>> {
     let data = batch.data;
     let as_they_are = Transform::Scale(1.0);
-    Ok(match name {
-        "x" => {
+    let single = |source| Column { source, width: 1, transform: as_they_are, to };
+    Ok(match (name, &data.targets, &data.weights) {
+        ("x", ..) => {
             let source = match &data.features {
                 Features::U8(v) => Numbers::U8(v),
                 Features::F32(v) => Numbers::F32(v),
             };
-            let transform = match batch.pipeline {
-                Pipeline::Scale { factor } => Transform::Scale(*factor),
-                Pipeline::Standardize { mean, factor } => Transform::Affine { mean, factor },
-            };
-            Column { source, width: data.shape.iter().product(), transform, to }
-        }
-        "y" => match &data.targets {
-            Targets::Classes(v) => Column { source: Numbers::U32(v), width: 1, transform: as_they_are, to },
-            Targets::Numbers { width, values } => {
-                Column { source: Numbers::F32(values), width: *width, transform: as_they_are, to }
+            let width = data.shape.iter().product();
+            match batch.pipeline.simple() {
+                Some(Step::Scale { factor }) => Column { source, width, transform: Transform::Scale(*factor), to },
+                Some(Step::Standardize { mean, factor }) => {
+                    Column { source, width, transform: Transform::Affine { mean, factor }, to }
+                }
+                Some(Step::Stage(_)) | None => {
+                    let width = batch.pipeline.output_sizes(&data.shape)?.map_or(width, Sizes::len);
+                    Column { source: Numbers::Made(make), width, transform: as_they_are, to }
+                }
             }
-            Targets::None => return Err(Error::value("no-targets", "the data have no targets to compare with")),
-        },
-        "weight" => match &data.weights {
-            Some(w) => Column { source: Numbers::F32(w), width: 1, transform: as_they_are, to },
-            None => return Err(Error::value("no-weights", "the samples have no weights")),
-        },
-        other => unreachable!("no leaf {other} of a batch"),
+        }
+        ("y", Targets::Classes(v), _) => single(Numbers::U32(v)),
+        ("y", Targets::Numbers { width, values }, _) => Column { width: *width, ..single(Numbers::F32(values)) },
+        ("weight", _, Some(w)) => single(Numbers::F32(w)),
+        ("y", Targets::None, _) => return Err(Error::value("no-targets", "the data have no targets to compare with")),
+        ("weight", _, None) => return Err(Error::value("no-weights", "the samples have no weights")),
+        (other, ..) => unreachable!("no leaf {other} of a batch"),
     })
 }

@@ -15,6 +15,7 @@ use crate::losses::AnyLoss;
 use crate::metrics::AnyMetric;
 use crate::model::Sequential;
 use crate::optimizers::Optimizer;
+use crate::random::Stream;
 use crate::target::TargetKind;
 
 /// Every pass that can be switched off, and what it does.
@@ -61,6 +62,8 @@ pub struct Batch<'a> {
     pub pipeline: &'a Pipeline,
     /// Which ones, in this order.
     pub indices: &'a [u32],
+    /// What the pipeline's random steps draw from, while training: one stream an epoch.
+    pub draws: Option<Stream>,
 }
 
 /// What a machine is made for.

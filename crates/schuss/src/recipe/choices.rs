@@ -1,6 +1,7 @@
 //! What a library user may write for a loss, a metric, an optimizer, a schedule: the thing itself, or words.
 
 use crate::choice::Choice;
+use crate::data::stages::{self, Stage};
 use crate::error::{Error, Result};
 use crate::losses::{self, AnyLoss, Loss};
 use crate::metrics::{self, AnyMetric, Metric};
@@ -42,6 +43,12 @@ impl From<&str> for Choice<Optimizer> {
 impl From<Optimizer> for Choice<Optimizer> {
     fn from(optimizer: Optimizer) -> Self {
         Choice::new(optimizer.name, &optimizer.settings.clone(), optimizer)
+    }
+}
+
+impl From<&str> for Choice<Stage> {
+    fn from(words: &str) -> Self {
+        Choice::from_words(&stages::registry(), words)
     }
 }
 

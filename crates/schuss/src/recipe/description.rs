@@ -40,7 +40,7 @@ impl Parts {
                 TargetKind::Numbers(n) => TargetText::Numbers(n),
             },
             schema: self.schema.clone(),
-            pipeline: self.pipeline.clone(),
+            pipeline: self.pipeline.text(),
         }
     }
     pub fn rebuild(description: &Description, tables: &Tables) -> Result<Self> {
@@ -51,7 +51,9 @@ impl Parts {
                 format!("a sample of shape {shape:?} has too many numbers; at most {MOST_NUMBERS} are allowed");
             return Err(Error::format("model-description", message));
         }
-        description.pipeline.check(shape)?;
+        let pipeline = Pipeline::from_text(&description.pipeline, &tables.augmentations)?;
+        pipeline.check(shape)?;
+        let input = pipeline.output_shape(shape)?;
         let target = match description.target {
             TargetText::Classes(n) if n != description.schema.classes.len() => {
                 let message = format!("the target has {n} classes, the label map {}", description.schema.classes.len());
@@ -60,13 +62,13 @@ impl Parts {
             TargetText::Classes(n) => TargetKind::Class(n),
             TargetText::Numbers(n) => TargetKind::Numbers(n),
         };
-        let mut model = Sequential::new(shape);
+        let mut model = Sequential::new(&input);
         for l in &description.layers {
             model.push(Some(&l.name), thing(&tables.layers, &l.layer)?);
         }
         let metrics = description.metrics.iter().map(|m| thing(&tables.metrics, m)).collect::<Result<_>>()?;
         let loss = thing(&tables.losses, &description.loss)?;
-        let (schema, pipeline) = (description.schema.clone(), description.pipeline.clone());
+        let schema = description.schema.clone();
         Ok(Parts { model, loss, metrics, target, schema, pipeline })
     }
 }

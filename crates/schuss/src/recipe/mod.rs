@@ -13,6 +13,7 @@
 //! # Ok::<(), schuss::Error>(())
 //! ```
 
+mod averaged;
 mod choices;
 mod description;
 mod model;

@@ -1,12 +1,14 @@
 //! Keras' way to use the library: compile, fit, evaluate, predict, save, load.
 
 use super::Tables;
+use super::averaged::scores_of;
 use super::description::Parts;
 use super::setup::LayerSummary;
 use crate::build::Parameter;
 use crate::choice::Choice;
 use crate::data::readers::Schema;
 use crate::data::readers::file::show;
+use crate::data::stages::Stage;
 use crate::data::{Dataset, Features, Pipeline};
 use crate::error::{Error, Result};
 use crate::losses::AnyLoss;
@@ -18,7 +20,7 @@ use crate::store::{ModelFile, seconds};
 use crate::target::TargetKind;
 use crate::train::{
     Array, Callback, ClassRow, FitOptions, History, Origin, Run, Scores, class_table, evaluate, fit, parameters,
-    predict, write,
+    predict, predict_flip_averaged, write,
 };
 use schuss_kernels::Isa;
 use std::path::Path;
@@ -47,6 +49,9 @@ pub struct Model {
     metrics: Vec<AnyMetric>,
     threads: usize,
     pipeline: Option<Pipeline>,
+    flip_averaging: bool,
+    /// What is done to pictures before that; once fitted, it is part of the pipeline.
+    stages: Vec<Stage>,
     /// What it was fitted to.
     fitted: Option<(Schema, TargetKind)>,
     /// Its numbers while there is no machine.
@@ -65,6 +70,8 @@ impl Model {
             metrics: Vec::new(),
             threads: all_threads(),
             pipeline: None,
+            flip_averaging: false,
+            stages: Vec::new(),
             fitted: None,
             weights: Vec::new(),
             machine: None,
@@ -104,6 +111,28 @@ impl Model {
         self
     }
 
+    /// With this done to pictures first, in order: augmentation, which is for training only, and what is done always. They
+    /// get the numbers as the data have them, pixels from 0 to 255.
+    ///
+    /// ```
+    /// use schuss::{Model, layers::Flatten, model::Sequential};
+    ///
+    /// let layers = Sequential::new(&[32, 32, 3]).add(Flatten);
+    /// let model = Model::new(layers).augment(&["random_crop(padding=4)", "random_flip(mode='horizontal')"])?;
+    /// # Ok::<(), schuss::Error>(())
+    /// ```
+    pub fn augment(mut self, stages: &[&str]) -> Result<Self> {
+        self.stages = stages.iter().map(|words| Choice::from(*words).get().cloned()).collect::<Result<_>>()?;
+        Ok(self)
+    }
+
+    /// Evaluates and predicts with the mean of the outputs for each picture and for its mirror image, where left and right
+    /// change places. It takes twice the time; the loss is then without what layers add to it.
+    pub fn flip_averaging(mut self, on: bool) -> Self {
+        self.flip_averaging = on;
+        self
+    }
+
     /// Trains, and says what came of each epoch. Again, it goes on from where it is.
     pub fn fit(&mut self, data: &Dataset, options: FitOptions) -> Result<History> {
         self.fit_with(data, options, &mut [])
@@ -118,8 +147,10 @@ impl Model {
         let target = data.target_kind().ok_or_else(|| no_targets("train on"))?;
         let optimizer = self.optimizer.clone().ok_or_else(uncompiled)?;
         let scale = if matches!(data.features, Features::U8(_)) { 1.0 / 255.0 } else { 1.0 };
-        let pipeline = self.pipeline.get_or_insert(Pipeline::Scale { factor: scale }).clone();
-        pipeline.check(&data.shape)?;
+        let pipeline = self.pipeline.get_or_insert(Pipeline::scale(scale)).clone();
+        let pipeline = pipeline.behind(self.stages.clone(), data)?;
+        self.pipeline = Some(pipeline.clone());
+        self.stages.clear();
         let schema =
             Schema { shape: data.shape.clone(), columns: Vec::new(), target: None, classes: data.classes.clone() };
         self.takes(data)?;
@@ -139,6 +170,10 @@ impl Model {
     pub fn evaluate(&mut self, data: &Dataset) -> Result<Scores> {
         data.target_kind().ok_or_else(|| no_targets("evaluate with"))?;
         self.takes(data)?;
+        if self.flip_averaging {
+            let outputs = self.predict(data)?;
+            return scores_of(&self.parts()?, &outputs, data, self.threads);
+        }
         let (pipeline, metrics) = (self.pipeline.clone().ok_or_else(unfitted)?, self.metrics.clone());
         evaluate(self.machine(None, 0)?, data, &pipeline, &metrics)
     }
@@ -150,7 +185,8 @@ impl Model {
     pub fn predict(&mut self, data: &Dataset) -> Result<Vec<f32>> {
         self.takes(data)?;
         let pipeline = self.pipeline.clone().ok_or_else(unfitted)?;
-        predict(self.machine(None, 0)?, data, &pipeline)
+        let ask = if self.flip_averaging { predict_flip_averaged } else { predict };
+        ask(self.machine(None, 0)?, data, &pipeline)
     }
 
     /// Writes the model into a file, as a whole or not at all. Equal models are equal files.
@@ -214,8 +250,9 @@ impl Model {
         })
     }
     fn takes(&self, data: &Dataset) -> Result<()> {
-        if data.shape != self.layers.input() {
-            let (found, wanted) = (&data.shape, self.layers.input());
+        let found = &self.pipeline.as_ref().map_or(Ok(data.shape.clone()), |p| p.output_shape(&data.shape))?;
+        let wanted = self.layers.input();
+        if found != wanted {
             let message = format!("samples have shape {found:?}; the model takes {wanted:?}");
             return Err(Error::shape("sample-shape", message));
         }

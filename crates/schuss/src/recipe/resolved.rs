@@ -4,7 +4,8 @@ use super::Tables;
 use super::models::AnyBlueprint;
 use super::settings::{DATA, REDUCE_ON_PLATEAU, TOP, TRAIN};
 use super::text::{Recipe, argument, expand, toml_of};
-use crate::choice::{self, Choice};
+use crate::choice::{self, Choice, in_words};
+use crate::data::stages::Stage;
 use crate::error::{Error, Result};
 use crate::losses::AnyLoss;
 use crate::metrics::AnyMetric;
@@ -23,6 +24,9 @@ const LOSS: &str = "sparse_categorical_crossentropy";
 const MODEL: &str = "mlp";
 /// The optimizer of a recipe that names none.
 const OPTIMIZER: &str = "adam";
+
+/// `[data]`: its own settings, those of the reader, and the stages that it names.
+type DataTable = (Settings, Vec<(String, Argument)>, Vec<Stage>);
 
 /// The layers of a recipe.
 #[derive(Clone, Debug)]
@@ -47,6 +51,8 @@ pub struct Resolved {
     pub data: Settings,
     /// What `[data]` has for the reader.
     pub reader: Vec<(String, Argument)>,
+    /// What `data.augment` names.
+    pub augment: Vec<Stage>,
     /// `[model]`.
     pub model: Architecture,
     /// `[optimizer]`.
@@ -67,10 +73,6 @@ impl Recipe {
     /// Looks all names up and fills in every default. What depends on the data (metrics that are not given) is filled in
     /// by [`Setup`](super::Setup).
     pub fn resolve(&self, tables: &Tables) -> Result<Resolved> {
-        if let Some(path) = self.reserved() {
-            let message = format!("recipe: `{path}` is not available in this version");
-            return Err(Error::value("not-available", message));
-        }
         known("recipe", self.table.keys(), TOP)?;
         let mut train = self.table("train")?;
         let reduce = match train.remove("reduce_on_plateau") {
@@ -85,13 +87,14 @@ impl Recipe {
             }
         };
         let train = Settings::resolve("train", TRAIN, &pairs("train", &train)?)?;
-        let (data, reader) = self.data(tables, &train)?;
+        let (data, reader, augment) = self.data(tables, &train)?;
         let optimizer = self.optimizer(tables)?;
         let (name, given) = self.thing("loss", LOSS)?;
         let loss = tables.losses.make(&name, &given)?;
         let resolved = Resolved {
             data,
             reader,
+            augment,
             model: self.model(tables)?,
             optimizer,
             schedule: self.schedule(tables)?,
@@ -170,14 +173,18 @@ impl Recipe {
         };
         Ok(Some(Sequence::from(pieces)))
     }
-    fn data(&self, tables: &Tables, train: &Settings) -> Result<(Settings, Vec<(String, Argument)>)> {
-        let mut given = self.given("data")?;
+    fn data(&self, tables: &Tables, train: &Settings) -> Result<DataTable> {
+        let mut table = self.table("data")?;
+        let stages = table.remove("augment").map_or(Ok(Vec::new()), |value| stages_of(tables, &value))?;
+        let mut given = pairs("data", &table)?;
         let readers: Vec<&str> = tables.readers.entries().iter().flat_map(|e| e.settings).map(|s| s.name).collect();
         let own: Vec<&str> = DATA.iter().map(|s| s.name).collect();
         known("data", given.iter().map(|(k, _)| k), &[own.as_slice(), &readers].concat())?;
         let reader = given.extract_if(.., |(key, _)| !own.contains(&key.as_str())).collect();
         given.insert(0, ("seed".into(), train.get("seed").expect("it is in the list").clone()));
-        Ok((Settings::resolve("data", DATA, &given)?, reader))
+        let words = |stage: &Stage| Argument::Text(in_words(stage.kind(), stage.settings()));
+        given.push(("augment".into(), Argument::List(stages.iter().map(words).collect())));
+        Ok((Settings::resolve("data", DATA, &given)?, reader, stages))
     }
     fn model(&self, tables: &Tables) -> Result<Architecture> {
         if let Some(Value::Table(model)) = self.table.get("model")
@@ -206,6 +213,37 @@ impl Recipe {
             one => Ok(Some(vec![words(one)?])),
         }
     }
+}
+
+/// The stages that words, a list of words, or a list of tables with a name stand for.
+fn stages_of(tables: &Tables, value: &Value) -> Result<Vec<Stage>> {
+    let table = &tables.augmentations;
+    let of_words = |words: &str| {
+        let (entry, given) = choice::read(table, words)?;
+        table.make(entry.name, &given)
+    };
+    let one = |(i, value): (usize, &Value)| match value {
+        Value::String(words) => of_words(words),
+        Value::Table(given) => {
+            let place = format!("data.augment.{i}");
+            let (name, given) = thing(&place, pairs(&place, given)?, "")?;
+            table.make(&name, &given).map_err(|e| e.at(place))
+        }
+        other => Err(not_stages(other)),
+    };
+    match value {
+        Value::String(words) => choice::several(words).into_iter().map(of_words).collect(),
+        Value::Array(list) => list.iter().enumerate().map(one).collect(),
+        other => Err(not_stages(other)),
+    }
+}
+
+fn not_stages(found: &Value) -> Error {
+    let message = format!(
+        "`data.augment` holds {found}; it is words, as \"random_crop(padding=4), random_flip\", a list of such, or tables \
+         [[data.augment]], each with a name"
+    );
+    Error::value("recipe-type", message)
 }
 
 /// The layers that a list of tables describes.
@@ -293,6 +331,7 @@ impl Resolved {
             epochs: self.train.usize("epochs"),
             batch_size,
             drop_remainder: self.data.bool("drop_remainder"),
+            sampling: self.data.text("sampling").parse().expect("the setting allows no other words"),
             seed: self.train.usize("seed") as u64,
             monitor: words("monitor").map(str::to_owned),
             mode: mode_of(&self.train),

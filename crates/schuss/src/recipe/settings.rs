@@ -19,6 +19,18 @@ pub const DATA: &[Setting] = &[
     ),
     setting("drop_remainder", Default::Bool(false), Allowed::Bool, "leave out a last batch that is smaller?"),
     setting(
+        "augment",
+        Default::Texts(&[]),
+        Allowed::Texts,
+        "what is done to pictures, in order: [\"random_crop(padding=4)\", \"random_flip(mode='horizontal')\"]",
+    ),
+    setting(
+        "sampling",
+        Default::Text("shuffled"),
+        Allowed::OneOf(&["shuffled", "balanced"]),
+        "what an epoch takes: every sample once, or as many, every class equally often",
+    ),
+    setting(
         "class_weight",
         Default::Text(""),
         Allowed::Text,
@@ -53,6 +65,12 @@ pub const TRAIN: &[Setting] = &[
         "what counts as better for patience: by more than this",
     ),
     setting("snapshot_seconds", Default::Float(20.0), Allowed::Positive, "seconds from one snapshot to the next"),
+    setting(
+        "flip_averaging",
+        Default::Bool(false),
+        Allowed::Bool,
+        "test with the mean of the outputs for a picture and for its mirror image?",
+    ),
     setting("weights", Default::Text(""), Allowed::Text, "a model file to start from"),
     setting(
         "freeze",
@@ -109,6 +127,3 @@ pub const THINGS: &[&str] = &["data", "model", "optimizer", "schedule", "loss"];
 
 /// All keys at the top of a recipe.
 pub const TOP: &[&str] = &["data", "model", "optimizer", "schedule", "loss", "metrics", "train"];
-
-/// Paths that later versions have.
-pub const RESERVED: &[&str] = &["augment"];

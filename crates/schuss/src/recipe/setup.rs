@@ -24,6 +24,10 @@ pub struct Setup {
     pub test: Option<Dataset>,
     /// What was read.
     pub files: Vec<FileRecord>,
+    /// What there is to say about what was read, a line each.
+    pub notes: Vec<String>,
+    /// The greatest number that a feature has where features are pixels.
+    highest: f32,
     pub(super) parts: Parts,
 }
 
@@ -65,9 +69,15 @@ impl Setup {
             Some(test) => (loaded.train, Some(test)),
             None => split(loaded.train, "test")?,
         };
-        let (train, validation) = split(train, "validation")?;
+        let (train, validation) = match loaded.validation.take() {
+            Some(validation) => (train, Some(validation)),
+            None => split(train, "validation")?,
+        };
+        let highest = loaded.scale.map_or(1.0, |scale| 1.0 / scale);
         loaded.train = train;
         let pipeline = loaded.pipeline(&loaded.train);
+        let stages = recipe.augment.clone();
+        let pipeline = pipeline.behind(stages, &loaded.train).map_err(|e| e.at("data.augment"))?;
         let train = match recipe.data.text("class_weight") {
             "" => loaded.train,
             words => {
@@ -77,10 +87,10 @@ impl Setup {
         };
         let target = train.target_kind().expect("data for training have targets");
         let metrics = recipe.metrics.get_or_insert_with(|| metrics::for_target(target).into_iter().collect()).clone();
-        let model = recipe.layers(&loaded.schema.shape, target);
+        let model = recipe.layers(&pipeline.output_shape(&loaded.schema.shape)?, target);
         let (loss, schema) = (recipe.loss.clone(), loaded.schema);
         let parts = Parts { model, loss, metrics, target, schema, pipeline };
-        Ok(Setup { recipe, train, validation, test, files: loaded.files, parts })
+        Ok(Setup { recipe, train, validation, test, files: loaded.files, notes: loaded.notes, highest, parts })
     }
     /// The model.
     pub fn model(&self) -> &Sequential {
@@ -130,6 +140,14 @@ impl Setup {
             }
             _ => Ok(Some(expression)),
         }
+    }
+    /// A picture of the first samples that training takes: each as it was read, then as it is in the first epochs. In PNG.
+    pub fn contact_sheet(&self, samples: usize, epochs: usize) -> Result<Vec<u8>> {
+        let seed = self.recipe.train.usize("seed") as u64;
+        let order = self.recipe.fit_options().sampling.order(&self.train, Stream::named(seed, "shuffle").part(0));
+        let first = &order[..samples.min(order.len())];
+        let epochs: Vec<Stream> = (0..epochs as u64).map(|e| Stream::named(seed, "augment").part(e)).collect();
+        data::contact_sheet(&self.train, &self.parts.pipeline, first, &epochs, self.highest)
     }
     /// Samples in each batch but the last.
     pub fn batch_size(&self) -> Result<usize> {

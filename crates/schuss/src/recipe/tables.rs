@@ -3,6 +3,7 @@
 use super::models::{self, AnyBlueprint};
 use super::settings;
 use crate::data::readers::{AnyReader, Named};
+use crate::data::stages::Stage;
 use crate::error::{Error, Result};
 use crate::layers::AnyLayer;
 use crate::losses::AnyLoss;
@@ -29,6 +30,8 @@ pub struct Tables {
     pub schedules: Registry<Schedule>,
     /// Formats of files.
     pub readers: Registry<AnyReader>,
+    /// What is done to pictures: augmentation, and what is done always.
+    pub augmentations: Registry<Stage>,
     /// Data known by name.
     pub data: Registry<Named>,
 }
@@ -43,6 +46,7 @@ impl Default for Tables {
             optimizers: optimizers::registry(),
             schedules: schedules::registry(),
             readers: data::readers::readers(),
+            augmentations: data::stages::registry(),
             data: data::readers::named(),
         }
     }
@@ -72,6 +76,7 @@ impl Tables {
         let mut all = Vec::new();
         add(&mut all, &self.data);
         add(&mut all, &self.readers);
+        add(&mut all, &self.augmentations);
         add(&mut all, &self.models);
         add(&mut all, &self.layers);
         add(&mut all, &activations::registry());

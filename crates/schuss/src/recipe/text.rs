@@ -1,7 +1,7 @@
 //! A recipe as it is written.
 
 use super::Tables;
-use super::settings::{RESERVED, THINGS};
+use super::settings::THINGS;
 use crate::error::{Error, Result};
 use crate::registry::Argument;
 use std::path::absolute;
@@ -67,10 +67,6 @@ impl Recipe {
             }
         }
         recipe
-    }
-    /// A path that a later version has, if the recipe uses one.
-    pub(super) fn reserved(&self) -> Option<&'static str> {
-        RESERVED.iter().copied().find(|path| self.has(path))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A run in a folder: started, or gone on with.
 
+use super::averaged::scores_of;
 use super::description::Parts;
 use super::setup::Setup;
 use super::text::Recipe;
@@ -10,6 +11,7 @@ use crate::plan::Machine;
 use crate::store::{DataRecord, HistoryFile, Keeper, ModelFile, RunFolder, SnapshotFile, Written, seconds, sha256};
 use crate::train::{
     Callback, ClassRow, FitOptions, Origin, Outcome, Run, Scores, class_table, evaluate, fit, parameters, predict,
+    predict_flip_averaged,
 };
 use std::path::{Path, PathBuf};
 
@@ -134,8 +136,15 @@ impl Training {
         let outcome = fit(&mut run, &options, origin, &mut all)?;
         let (mut test, mut classes) = (None, Vec::new());
         if let Some(data) = &setup.test {
-            test = Some(evaluate(&mut machine, data, pipeline, metrics)?);
-            classes = class_table(&predict(&mut machine, data, pipeline)?, data);
+            let outputs;
+            (test, outputs) = if setup.recipe.train.bool("flip_averaging") {
+                let outputs = predict_flip_averaged(&mut machine, data, pipeline)?;
+                (Some(scores_of(&setup.parts, &outputs, data, setup.recipe.threads())?), outputs)
+            } else {
+                let scores = evaluate(&mut machine, data, pipeline, metrics)?;
+                (Some(scores), predict(&mut machine, data, pipeline)?)
+            };
+            classes = class_table(&outputs, data);
         }
         ModelFile { description, parameters: parameters(&machine) }.write(&folder.model())?;
         Ok(Report { folder: folder.path().to_owned(), outcome, test, classes })

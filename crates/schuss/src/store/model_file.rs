@@ -2,7 +2,7 @@
 
 use super::tensors::{Numbers, Tensor, Tensors};
 use crate::build::Parameter;
-use crate::data::Pipeline;
+use crate::data::PipelineText;
 use crate::data::readers::Schema;
 use crate::data::readers::file::show;
 use crate::error::{Error, Result};
@@ -60,7 +60,7 @@ pub struct Description {
     /// The shape of a sample, the label map, the columns.
     pub schema: Schema,
     /// What is done to a sample's numbers first.
-    pub pipeline: Pipeline,
+    pub pipeline: PipelineText,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -40,15 +40,24 @@ pub fn evaluate(machine: &mut Machine, data: &Dataset, pipeline: &Pipeline, metr
 pub fn predict(machine: &mut Machine, data: &Dataset, pipeline: &Pipeline) -> Result<Vec<f32>> {
     let mut out = Vec::with_capacity(data.len() * machine.output_width());
     for indices in batches(data) {
-        machine.predict(&Batch { data, pipeline, indices: &indices }, &mut out)?;
+        machine.predict(&Batch { data, pipeline, indices: &indices, draws: None }, &mut out)?;
     }
     Ok(out)
+}
+
+/// As [`predict`], the mean of the outputs for each picture and for its mirror image.
+pub fn predict_flip_averaged(machine: &mut Machine, data: &Dataset, pipeline: &Pipeline) -> Result<Vec<f32>> {
+    let mirrored = pipeline.mirrored(&data.shape)?;
+    let mut outputs = predict(machine, data, pipeline)?;
+    let others = predict(machine, data, &mirrored)?;
+    outputs.iter_mut().zip(others).for_each(|(x, y)| *x = 0.5 * (*x + y));
+    Ok(outputs)
 }
 
 pub(super) fn measure(machine: &mut Machine, data: &Dataset, pipeline: &Pipeline, metrics: usize) -> Result<Sums> {
     let mut sums = Sums::new(metrics);
     for indices in batches(data) {
-        machine.evaluate(&Batch { data, pipeline, indices: &indices }, &mut sums)?;
+        machine.evaluate(&Batch { data, pipeline, indices: &indices, draws: None }, &mut sums)?;
     }
     Ok(sums)
 }

@@ -61,6 +61,7 @@ pub struct Outcome {
 /// A run that goes on from a snapshot makes the same steps, to the bit, as one that never stopped. Errors: options that
 /// don't fit; a number that is not finite, at the step that made it; an interruption.
 pub fn fit(run: &mut Run, options: &FitOptions, from: Origin, callbacks: &mut [&mut dyn Callback]) -> Result<Outcome> {
+    options.sampling.check(run.data)?;
     let names = metric_names(run.metrics);
     let watch = Watch::new(options, &names, run.metrics)?;
     let mut plateau = Plateau::new(options, &names, run.metrics, run.optimizer.learning_rate)?;
@@ -120,8 +121,8 @@ impl Loop<'_, '_, '_, '_> {
     /// The rest of the running epoch.
     fn epoch(&mut self, watch: Option<&Watch>) -> Result<()> {
         let epoch = self.progress.epoch;
-        let n = self.run.data.len();
-        let order = Stream::named(self.options.seed, "shuffle").part(epoch as u64).permutation(n);
+        let shuffle = Stream::named(self.options.seed, "shuffle").part(epoch as u64);
+        let order = self.options.sampling.order(self.run.data, shuffle);
         let batches = order.chunks(self.steps.size).take(self.steps.count);
         for indices in batches.skip(self.progress.step) {
             self.step(indices)?;
@@ -167,7 +168,8 @@ impl Loop<'_, '_, '_, '_> {
 
     fn step(&mut self, indices: &[u32]) -> Result<()> {
         let Run { data, pipeline, optimizer, .. } = *self.run;
-        let batch = Batch { data, pipeline, indices };
+        let draws = Some(Stream::named(self.options.seed, "augment").part(self.progress.epoch as u64));
+        let batch = Batch { data, pipeline, indices, draws };
         let pace = self.pace();
         self.progress.learning_rate = optimizer.learning_rate * pace.factor;
         let running = &mut self.progress.running;

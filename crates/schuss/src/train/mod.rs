@@ -9,15 +9,17 @@ mod fit;
 mod history;
 mod options;
 mod plateau;
+mod sampling;
 mod snapshot;
 mod watch;
 
 pub use classes::{ClassRow, class_of, class_table};
-pub use evaluate::{Scores, evaluate, metric_names, predict};
+pub use evaluate::{Scores, evaluate, metric_names, predict, predict_flip_averaged};
 pub use event::{Callback, Event, Flow, State};
 pub use fit::{Origin, Outcome, Run, fit};
 pub use history::{History, Row};
 pub use options::{BatchSize, FitOptions, Mode};
 pub use plateau::ReduceOnPlateau;
+pub use sampling::Sampling;
 pub use snapshot::{Array, Progress, Snapshot, parameters, write};
 pub use watch::Best;

@@ -1,6 +1,7 @@
 //! How long, in which batches, and what to keep.
 
 use super::plateau::ReduceOnPlateau;
+use super::sampling::Sampling;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::optimizers::Optimizer;
@@ -81,6 +82,8 @@ pub struct FitOptions<'a> {
     pub batch_size: Option<BatchSize>,
     /// Leave out a last batch that has fewer samples than the others?
     pub drop_remainder: bool,
+    /// Which samples an epoch takes, and in which order.
+    pub sampling: Sampling,
     /// What every random number of the run depends on.
     pub seed: u64,
     /// Samples to validate with after each epoch. With them the weights of the epoch with the least `val_loss` are kept
@@ -157,6 +160,7 @@ impl Default for FitOptions<'_> {
             epochs: 1,
             batch_size: None,
             drop_remainder: false,
+            sampling: Sampling::Shuffled,
             seed: 0,
             validation: None,
             monitor: None,

@@ -109,7 +109,7 @@ impl Reader for Cifar {
         let train = self.dataset(layout, &parts, &classes)?;
         let test = (!test.is_empty()).then(|| self.dataset(layout, &test, &classes)).transpose()?;
         let schema = Schema { shape: train.shape.clone(), columns: Vec::new(), target: None, classes };
-        Ok(Loaded { train, test, files, schema, scale: Some(1.0 / 255.0) })
+        Ok(Loaded { scale: Some(1.0 / 255.0), ..Loaded::new(train, test, files, schema) })
     }
 
     fn load_for(&self, path: &Path, schema: &Schema, targets: bool) -> Result<Samples> {
@@ -139,7 +139,7 @@ impl Reader for Cifar {
             data.targets = schema.translate(labels, &classes).map_err(|e| e.at(show(path)))?;
         }
         data.classes.clone_from(&schema.classes);
-        Ok(Samples { data, files })
+        Ok(Samples::new(data, files))
     }
 }
 

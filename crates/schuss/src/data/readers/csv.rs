@@ -79,12 +79,12 @@ impl Reader for Csv {
 
     fn load(&self, path: &Path, task: Task) -> Result<Loaded> {
         let (table, file) = self.read(path, Wanted::All(task))?;
-        Ok(Loaded { train: table.data, test: None, files: vec![file], schema: table.schema, scale: None })
+        Ok(Loaded::new(table.data, None, vec![file], table.schema))
     }
 
     fn load_for(&self, path: &Path, schema: &Schema, targets: bool) -> Result<Samples> {
         let (table, file) = self.read(path, Wanted::Known { schema, targets })?;
-        Ok(Samples { data: table.data, files: vec![file] })
+        Ok(Samples::new(table.data, vec![file]))
     }
 }
 

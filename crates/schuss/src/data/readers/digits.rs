@@ -41,13 +41,13 @@ impl Reader for Digits {
         let pixels = Features::U8(values.into_iter().map(|x| x as u8).collect());
         let train = Dataset { shape: vec![8, 8], features: pixels, ..table.data };
         let schema = Schema { shape: train.shape.clone(), ..table.schema };
-        Ok(Loaded { train, test: None, files: vec![file], schema, scale: Some(1.0 / HIGHEST) })
+        Ok(Loaded { scale: Some(1.0 / HIGHEST), ..Loaded::new(train, None, vec![file], schema) })
     }
 
     fn load_for(&self, path: &Path, schema: &Schema, targets: bool) -> Result<Samples> {
         let Loaded { train: mut data, files, .. } = self.load(path, Task::Classes)?;
         data.targets = if targets { schema.translate(data.targets, &data.classes)? } else { Targets::None };
         data.classes.clone_from(&schema.classes);
-        Ok(Samples { data, files })
+        Ok(Samples::new(data, files))
     }
 }

@@ -55,7 +55,7 @@ impl Reader for Idx {
         let test = (!test.is_empty()).then(|| part(test)).transpose()?;
         let (shape, classes) = (train.shape.clone(), train.classes.clone());
         let schema = Schema { shape, columns: Vec::new(), target: None, classes };
-        Ok(Loaded { train, test, files, schema, scale: Some(1.0 / 255.0) })
+        Ok(Loaded { scale: Some(1.0 / 255.0), ..Loaded::new(train, test, files, schema) })
     }
 
     fn load_for(&self, path: &Path, schema: &Schema, targets: bool) -> Result<Samples> {
@@ -64,7 +64,7 @@ impl Reader for Idx {
             let (mut arrays, files) = read_all(&[Job { path: images, ranks: IMAGES }])?;
             let images = arrays.remove(0);
             let data = images.dataset(Targets::None, schema.classes.clone());
-            return Ok(Samples { data, files });
+            return Ok(Samples::new(data, files));
         }
         let folder = Folder::of(path)?;
         let pair = match folder.pair(TEST)? {
@@ -77,7 +77,7 @@ impl Reader for Idx {
         let mut data = map.dataset(arrays)?;
         data.targets = schema.translate(data.targets, &data.classes).map_err(|e| e.at(show(path)))?;
         data.classes.clone_from(&schema.classes);
-        Ok(Samples { data, files })
+        Ok(Samples::new(data, files))
     }
 }
 

@@ -11,6 +11,9 @@ mod digits;
 pub mod file;
 pub mod idx;
 mod named;
+mod picture;
+pub mod pictures;
+mod resample;
 
 pub use file::FileRecord;
 pub use named::{Named, default_folders, named};
@@ -26,7 +29,7 @@ use std::sync::Arc;
 
 /// Every format. Adding one: a file, its `mod` above, and its line here.
 pub fn readers() -> Registry<AnyReader> {
-    Registry::new("reader", [idx::ENTRY, cifar::ENTRY, csv::ENTRY])
+    Registry::new("reader", [idx::ENTRY, cifar::ENTRY, csv::ENTRY, pictures::ENTRY])
 }
 
 /// A format of files or folders.
@@ -103,29 +106,38 @@ pub struct Loaded {
     pub train: Dataset,
     /// What to test with, if the source keeps that apart; if not, [`Dataset::split`] cuts a part off.
     pub test: Option<Dataset>,
+    /// What to validate with, if the source keeps that apart.
+    pub validation: Option<Dataset>,
     /// What was read.
     pub files: Vec<FileRecord>,
     /// What a model trained on this stores.
     pub schema: Schema,
     /// What values are multiplied by; none for columns of numbers, which are standardised.
     pub scale: Option<f32>,
+    /// What there is to say about what was read, a line each.
+    pub notes: Vec<String>,
 }
 
 impl Loaded {
+    /// Columns of numbers, without a part for validation.
+    fn new(train: Dataset, test: Option<Dataset>, files: Vec<FileRecord>, schema: Schema) -> Self {
+        Loaded { train, test, validation: None, files, schema, scale: None, notes: Vec::new() }
+    }
     /// The input pipeline for a model trained on `train` (the training part, once all others have been split off).
     pub fn pipeline(&self, train: &Dataset) -> Pipeline {
         match self.scale {
-            Some(factor) => Pipeline::Scale { factor },
+            Some(factor) => Pipeline::scale(factor),
             None => Pipeline::standardize(train),
         }
     }
     fn check(&self) -> Result<()> {
         self.train.check()?;
-        if let Some(test) = &self.test {
+        for test in [&self.test, &self.validation].into_iter().flatten() {
             test.check()?;
             if test.shape != self.train.shape {
                 let (a, b) = (&self.train.shape, &test.shape);
-                let message = format!("samples to train on have shape {a:?} and samples to test with {b:?}");
+                let message =
+                    format!("samples to train on have shape {a:?} and samples to test or validate with {b:?}");
                 return Err(Error::shape("sample-shape", message));
             }
         }
@@ -146,6 +158,17 @@ pub struct Samples {
     pub data: Dataset,
     /// What was read.
     pub files: Vec<FileRecord>,
+    /// What each sample is called, where they lie in files of their own; else none.
+    pub names: Vec<String>,
+    /// What there is to say about what was read, a line each.
+    pub notes: Vec<String>,
+}
+
+impl Samples {
+    /// Samples without names.
+    fn new(data: Dataset, files: Vec<FileRecord>) -> Self {
+        Samples { data, files, names: Vec::new(), notes: Vec::new() }
+    }
 }
 
 /// Where data are looked for, and how they are read.
