@@ -124,6 +124,55 @@ def colours():
         yield case(name, "random_saturation(factor=0.5)", [factor], image, out * 255)
 
 
+def tones():
+    for sizes, factors in [((6, 5, 3), (0.25, -0.5)), ((5, 7, 1), (-0.875, 0.0)), ((4, 4, 2), (0.0, 0.6))]:
+        name = f"random_shear {sizes}"
+        image = picture(name, sizes)
+        layer = LAYERS.RandomShear(1.0, 1.0, fill_mode="constant", fill_value=30.0)
+        out = by_layer(layer, image, {"shear_factor": np.array([factors]), "input_shape": (1, *sizes)})
+        words = "random_shear(x_factor=1.0, y_factor=1.0, fill_mode='constant', fill_value=30.0)"
+        yield case(name, words, factors, image, out)
+        for factor in [0.0, 0.2, 1.0]:
+            name = f"random_sharpness {sizes} {factor}"
+            image = picture(name, sizes)
+            out = by_layer(LAYERS.RandomSharpness(1.0), image, {"factor": np.array([factor])})
+            yield case(name, "random_sharpness(factor=1.0)", [factor], image, out)
+        for bits in [1, 3, 7]:
+            name = f"random_posterization {sizes} {bits}"
+            image = picture(name, sizes)
+            out = by_layer(LAYERS.RandomPosterization(8), image, {"shift_factor": np.array([8 - bits], np.uint8)})
+            yield case(name, "random_posterization(factor=8)", [bits], image, out)
+        for addition, threshold in [(0.0, 0.0), (40.5, 128.0), (10.0, 200.25)]:
+            name = f"solarization {sizes} {addition} {threshold}"
+            image = picture(name, sizes)
+            drawn = {"additions": np.full((1, 1, 1, 1), addition), "thresholds": np.full((1, 1, 1, 1), threshold)}
+            out = by_layer(LAYERS.Solarization(0.5, 0.5), image, drawn)
+            yield case(name, "solarization(addition_factor=0.5, threshold_factor=0.5)", [addition, threshold], image, out)
+        for what, make in [("", lambda n: picture(n, sizes)), (" few", lambda n: picture(n, sizes) // 64 * 20 + 7),
+                           (" one", lambda n: np.full(sizes, 33.0))]:
+            name = f"auto_contrast {sizes}{what}"
+            image = make(name)
+            yield case(name, "auto_contrast", [], image, LAYERS.AutoContrast()(image[None])[0])
+            name = f"equalization {sizes}{what}"
+            image = make(name)
+            yield case(name, "equalization", [], image, LAYERS.Equalization()(image[None], training=True)[0])
+    for factor in [0.0, 0.4, 1.0]:
+        name = f"random_color_degeneration {factor}"
+        image = picture(name, (6, 5, 3))
+        out = by_layer(LAYERS.RandomColorDegeneration(1.0), image, {"factor": np.full((1, 1, 1, 1), factor)})
+        yield case(name, "random_color_degeneration(factor=1.0)", [factor], image, out)
+    name = "rand_augment"
+    image = picture(name, (6, 5, 3))
+    layer = LAYERS.RandAugment(num_ops=3, factor=0.5)
+    layer.build((None, 6, 5, 3))
+    drawn = layer.get_random_transformation(image[None])
+    # Brightness, then contrast, then brightness again, at values of our own.
+    drawn["layer_idxes"] = np.array([3, 5, 3])
+    drawn["transforms"]["random_brightness"] = {"rgb_delta": np.full((1, 1, 1, 1), 30.0)}
+    drawn["transforms"]["random_contrast"] = {"contrast_factor": np.full((1, 1, 1, 1), 1.25)}
+    yield case(name, "rand_augment(num_ops=3)", [3, 30.0, 0, 5, 1.25, 0, 3, 30.0, 0], image, by_layer(layer, image, drawn))
+
+
 def rectangles():
     for sizes, (top, bottom, left, right), fill in [
         ((6, 5, 3), (1.2, 3.9, 0.0, 2.0), 40.0), ((5, 7, 1), (0.0, 5.0, 6.5, 7.0), 300.0), ((4, 4, 2), (2.0, 2.5, 1.1, 3.0), 0.0),
@@ -174,7 +223,7 @@ def always():
 
 
 def make():
-    parts = [flips, crops, translations, rotations, zooms, colours, rectangles, always]
+    parts = [flips, crops, translations, rotations, zooms, colours, tones, rectangles, always]
     cases = [c for part in parts for c in part()]
     notes = "What the parameters mean stands in each stage's file. Images are rows of pixels, channels last."
     write("augmentation.json", "augmentation.py", notes, cases)

@@ -57,6 +57,14 @@ const WORDS: &[&str] = &[
     "random_saturation(multiplier=[0.5, 1.5])",
     "random_erasing(factor=[1, 1], scale=[0.25, 0.5])",
     "cutout(size=3)",
+    "random_shear(x_factor=0.5)",
+    "random_color_degeneration(factor=0.5)",
+    "random_sharpness(factor=0.25)",
+    "random_posterization(factor=4)",
+    "solarization(addition_factor=0.25, threshold_factor=[0.25, 0.5])",
+    "auto_contrast",
+    "equalization",
+    "rand_augment(num_ops=3, factor=0.75)",
     "resizing(height=3, width=9)",
     "center_crop(height=3, width=2)",
     "rescaling(scale=0.5, offset=1)",
@@ -135,6 +143,19 @@ fn draws_are_what_the_settings_say() {
     uniform("random_saturation(multiplier=[0.5, 1.5])", 0, 0.5, 1.5);
     let strong = drawn("random_saturation(factor=[0.5, 0.75])", 0);
     assert!(strong.iter().all(|x| (0.999..3.001).contains(x)) && strong.iter().any(|x| *x > 2.9));
+    uniform("random_sharpness(factor=0.5)", 0, 0.0, 0.5);
+    uniform("random_color_degeneration(factor=[0.25, 0.5])", 0, 0.25, 0.5);
+    uniform("solarization(addition_factor=0.5, threshold_factor=[0.25, 0.5])", 0, 0.0, 127.5);
+    uniform("solarization(addition_factor=0.5, threshold_factor=[0.25, 0.5])", 1, 63.75, 127.5);
+    uniform("random_shear(x_factor=0.5, y_factor=0.25)", 0, -0.5, 0.5);
+    uniform("random_shear(x_factor=0.5, y_factor=0.25)", 1, -0.25, 0.25);
+    let posterised = drawn("random_posterization(factor=4)", 0);
+    assert_eq!(
+        (1..=4).map(|b| posterised.iter().any(|x| *x == b as f64)).collect::<Vec<_>>(),
+        [true, true, true, false]
+    );
+    whole("rand_augment(num_ops=4)", 0, 10);
+    whole("rand_augment(num_ops=4)", 9, 10);
     whole("random_crop(height=3, width=4, padding=1)", 0, 5);
     whole("random_crop(height=3, width=4, padding=1)", 1, 3);
     whole("random_crop(padding=4)", 1, 8);

@@ -182,6 +182,7 @@ fn what_is_bad_is_one_error_with_its_path() {
     changed[60] ^= 1;
     is(two().with("cat/2.png", &changed), "cat/2.png", "picture-damaged");
     is(two().with("cow/notes.txt", "none"), "cow", "empty-class");
+    is(two().without("dog/1.JPG"), "dog", "empty-class");
     is(Folder::new().with("cat/1.png", &png), "", "single-class");
     is(Folder::new().with("1.png", &png), "", "pictures-no-classes");
     let one = Folder::new().with("1.png", &png);

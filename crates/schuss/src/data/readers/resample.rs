@@ -14,11 +14,13 @@ struct Taps {
 fn taps(have: usize, want: usize) -> Vec<Taps> {
     let scale = have as f64 / want as f64;
     let reach = scale.max(1.0);
+    // A factor, not a division, so that ties fall as in Pillow.
+    let narrow = 1.0 / reach;
     let of = |i: usize| {
         let middle = (i as f64 + 0.5) * scale;
         let first = ((middle - reach + 0.5) as isize).max(0) as usize;
         let end = ((middle + reach + 0.5) as usize).min(have);
-        let weight = |x: usize| (1.0 - ((x as f64 - middle + 0.5) / reach).abs()).max(0.0);
+        let weight = |x: usize| (1.0 - ((x as f64 - middle + 0.5) * narrow).abs()).max(0.0);
         let all: Vec<f64> = (first..end).map(weight).collect();
         let sum: f64 = all.iter().sum();
         let fixed = |w: &f64| (w / sum * f64::from(1 << BITS) + 0.5) as i32;

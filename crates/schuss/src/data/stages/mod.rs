@@ -9,22 +9,30 @@
 //! stands before the pipeline's own scaling.
 
 mod affine;
+mod auto_contrast;
 mod center_crop;
 mod cutout;
+mod equalization;
 mod frame;
 mod normalization;
 mod per_image_standardization;
+mod rand_augment;
 mod random_brightness;
+mod random_color_degeneration;
 mod random_contrast;
 mod random_crop;
 mod random_erasing;
 mod random_flip;
+mod random_posterization;
 mod random_rotation;
 mod random_saturation;
+mod random_sharpness;
+mod random_shear;
 mod random_translation;
 mod random_zoom;
 mod rescaling;
 mod resizing;
+mod solarization;
 
 pub use frame::{Frame, Sizes};
 pub(super) use random_flip::mirror;
@@ -43,13 +51,21 @@ pub fn registry() -> Registry<Stage> {
         random_translation::ENTRY,
         random_rotation::ENTRY,
         random_zoom::ENTRY,
+        random_shear::ENTRY,
         random_contrast::ENTRY,
         random_brightness::ENTRY,
         random_saturation::ENTRY,
+        random_color_degeneration::ENTRY,
+        random_sharpness::ENTRY,
+        random_posterization::ENTRY,
+        solarization::ENTRY,
         random_erasing::ENTRY,
         cutout::ENTRY,
+        rand_augment::ENTRY,
         resizing::ENTRY,
         center_crop::ENTRY,
+        auto_contrast::ENTRY,
+        equalization::ENTRY,
         rescaling::ENTRY,
         normalization::ENTRY,
         per_image_standardization::ENTRY,
@@ -124,7 +140,7 @@ impl Stage {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Parameters {
     /// Numbers.
-    pub numbers: [f64; 8],
+    pub numbers: [f64; 12],
     /// Where the noise comes from that a stage puts into a picture.
     pub noise: u64,
 }
@@ -132,7 +148,7 @@ pub struct Parameters {
 impl Parameters {
     /// Of these numbers.
     pub fn of<const N: usize>(numbers: [f64; N]) -> Self {
-        let mut all = [0.0; 8];
+        let mut all = [0.0; 12];
         all[..N].copy_from_slice(&numbers);
         Parameters { numbers: all, noise: 0 }
     }
