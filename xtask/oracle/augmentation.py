@@ -154,7 +154,9 @@ def tones():
             image = make(name)
             yield case(name, "auto_contrast", [], image, LAYERS.AutoContrast()(image[None])[0])
             name = f"equalization {sizes}{what}"
-            image = make(name)
+            # Of some values x Keras' x / 255 · 255 is below x, and the level that it looks up one too low.
+            exact = np.array([x for x in range(256) if int(x / 255 * 255) == x])
+            image = exact[np.searchsorted(exact, make(name)).clip(0, len(exact) - 1)].astype(np.float64)
             yield case(name, "equalization", [], image, LAYERS.Equalization()(image[None], training=True)[0])
     for factor in [0.0, 0.4, 1.0]:
         name = f"random_color_degeneration {factor}"
@@ -194,6 +196,26 @@ def rectangles():
         yield case(name, f"cutout(size={size}, fill_value=9.0)", [row, column], image, out)
 
 
+def mixtures():
+    for sizes in SIZES:
+        name = f"mix_up {sizes}"
+        image, other = picture(name, sizes), picture(f"{name} other", sizes)
+        drawn = {"mix_weight": np.array([0.3, 0.5]), "permutation_order": np.array([1, 0])}
+        out = np.asarray(LAYERS.MixUp().transform_images(np.stack([image, other]), drawn))[0]
+        yield {**case(name, "mix_up", [0.3], image, out), "other": numbers(other.astype(np.int64)), "share": 0.3}
+        for top, bottom, left, right in [(0.5, 3.25, 1.0, 3.75), (0.0, 4.0, 0.0, 4.0), (1.75, 1.875, 2.0, 2.25)]:
+            name = f"cut_mix {sizes} {top}"
+            image, other = picture(name, sizes), picture(f"{name} other", sizes)
+            layer = LAYERS.CutMix()
+            corners = tuple(np.array([x, x]) for x in (left, right, top, bottom))
+            masks, share = layer._generate_batch_mask((2, *sizes), corners)
+            drawn = {"permutation_order": np.array([1, 0]), "batch_masks": masks, "mix_weight": share}
+            out = np.asarray(layer.transform_images(np.stack([image, other]), drawn))[0]
+            share = float(np.asarray(share).ravel()[0])
+            yield {**case(name, "cut_mix", [top, bottom, left, right], image, out),
+                   "other": numbers(other.astype(np.int64)), "share": share}
+
+
 def always():
     for sizes in SIZES:
         for height, width in [(9, 4), (3, 11), (12, 12)]:
@@ -223,7 +245,7 @@ def always():
 
 
 def make():
-    parts = [flips, crops, translations, rotations, zooms, colours, tones, rectangles, always]
+    parts = [flips, crops, translations, rotations, zooms, colours, tones, rectangles, mixtures, always]
     cases = [c for part in parts for c in part()]
     notes = "What the parameters mean stands in each stage's file. Images are rows of pixels, channels last."
     write("augmentation.json", "augmentation.py", notes, cases)

@@ -65,6 +65,8 @@ const WORDS: &[&str] = &[
     "auto_contrast",
     "equalization",
     "rand_augment(num_ops=3, factor=0.75)",
+    "mix_up(alpha=0.5)",
+    "cut_mix(factor=[0.5, 1])",
     "resizing(height=3, width=9)",
     "center_crop(height=3, width=2)",
     "rescaling(scale=0.5, offset=1)",
@@ -86,6 +88,12 @@ fn transforms_are_those_of_keras_at_the_same_parameters() {
         let given = list(&case["parameters"]);
         parameters.numbers[..given.len()].copy_from_slice(&given);
         let expected = stage.transform().output(frame.sizes()).unwrap();
+        if stage.transform().mixes() {
+            let other: Vec<f32> = list(&case["other"]).iter().map(|&x| x as f32).collect();
+            stage.transform().mix(&parameters, &mut frame, &Frame::new(frame.sizes(), &other));
+            let share = stage.transform().share(&parameters, frame.sizes());
+            assert!((share - case["share"].as_f64().unwrap()).abs() < 1e-12, "{name}: {share}");
+        }
         stage.transform().apply(&parameters, &mut frame);
         assert_eq!((frame.sizes(), frame.sizes()), (sizes(&case["output_shape"]), expected), "{name}");
         for (i, (&found, want)) in frame.pixels().iter().zip(list(&case["output"])).enumerate() {
@@ -225,6 +233,91 @@ fn outside_training_random_stages_do_nothing_but_keep_sizes() {
     assert_eq!(crop.output_shape(&[8, 8, 3]).unwrap(), [3, 4, 3]);
     let (whole, part) = (row(&Pipeline::scale(1.0), &data, 0, None), row(&crop, &data, 0, None));
     assert_eq!(part[..12], whole[(2 * 8 + 2) * 3..][..12]);
+}
+
+/// The mean and the variance of draws from Beta(a, a) are 1/2 and 1 / (4 (2a + 1)); bounds of about 5 standard errors.
+#[test]
+fn shares_are_of_the_beta_distribution() {
+    for alpha in [0.2, 1.0, 3.0] {
+        let all = drawn(&format!("mix_up(alpha={alpha})"), 0);
+        let n = all.len() as f64;
+        let mean = all.iter().sum::<f64>() / n;
+        let variance = all.iter().map(|x| (x - 0.5).powi(2)).sum::<f64>() / n;
+        let expected = 0.25 / (2.0 * alpha + 1.0);
+        assert!((mean - 0.5).abs() < 5.0 * (expected / n).sqrt(), "{alpha}: {mean}");
+        assert!((variance / expected - 1.0).abs() < 0.12 && all.iter().all(|x| (0.0..=1.0).contains(x)), "{alpha}: {variance}");
+    }
+    // Of Beta(1, 1), every tenth of 0 … 1 is as probable.
+    let even = drawn("mix_up(alpha=1)", 0);
+    for tenth in 0..10 {
+        let count = even.iter().filter(|x| (**x * 10.0) as usize == tenth).count();
+        assert!((300..500).contains(&count), "{tenth}: {count}");
+    }
+}
+
+#[test]
+fn pictures_are_mixed_with_the_partners_of_the_same_epoch_and_so_are_targets() {
+    let data = pictures();
+    let stages = ["random_flip", "mix_up(alpha=1)", "random_crop(padding=1)"].map(stage);
+    let pipeline = Pipeline::scale(1.0).behind(stages.into(), &data).unwrap();
+    let epoch = Stream::named(3, "augment").part(2);
+    let mut partners = HashSet::new();
+    for index in 0..40 {
+        let (partner, share) = pipeline.mixture(&data, index, Some(epoch));
+        assert!(partner < 40 && (0.0..=1.0).contains(&share));
+        partners.insert(partner);
+        let without = Pipeline::scale(1.0).behind(vec![stage("random_flip")], &data).unwrap();
+        let blend: Vec<f32> = row(&without, &data, index, Some(epoch))
+            .iter()
+            .zip(row(&without, &data, partner, Some(epoch)))
+            .map(|(x, y)| share * x + (1.0 - share) * y)
+            .collect();
+        // What comes behind the mixing sees the blend: here only the first stages are compared.
+        let two = Pipeline::scale(1.0).behind(["random_flip", "mix_up(alpha=1)"].map(stage).into(), &data).unwrap();
+        assert_eq!(row(&two, &data, index, Some(epoch)), blend);
+        assert_eq!(pipeline.mixture(&data, index, None), (index, 1.0));
+    }
+    assert!(partners.len() > 15, "{partners:?}");
+    assert_eq!(row(&pipeline, &data, 0, None), row(&Pipeline::scale(1.0), &data, 0, None));
+    let twice = Pipeline::scale(1.0).behind(["mix_up", "cut_mix"].map(stage).into(), &data);
+    assert_eq!(twice.unwrap_err().code(), "mixed-twice");
+}
+
+/// One step on mixed samples moves the parameters as the gradient of the loss with mixed targets does: of a linear model with a
+/// softmax that is xᵀ(p − y), where p = 1/2 at weights 0.
+#[test]
+fn training_hits_the_mixed_targets() {
+    let data = Dataset::images((0..24).map(|i| i * 10).collect::<Vec<u8>>(), &[2, 3], [0, 1, 0, 1], 2).unwrap();
+    let layers = Sequential::new(&[2, 3])
+        .add(Flatten)
+        .add(Dense::new(2).activation("softmax").kernel_initializer("zeros"));
+    let fit = |loss: &str| {
+        let model = Model::new(layers.clone()).pipeline(Pipeline::scale(1.0)).augment(&["cut_mix"]).unwrap();
+        let mut model = model.compile("sgd(1.0)", loss, &["accuracy"]).unwrap();
+        let options = FitOptions { seed: 7, batch_size: Some(4.into()), ..FitOptions::default() };
+        model.fit(&data, options).map(|_| model)
+    };
+    assert_eq!(fit("sparse_categorical_crossentropy").err().unwrap().code(), "not-a-label");
+    let model = fit("categorical_crossentropy").unwrap();
+    let epoch = Stream::named(7, "augment").part(0);
+    let pipeline = Pipeline::scale(1.0).behind(vec![stage("cut_mix")], &data).unwrap();
+    let (mut kernel, mut shares) = ([[0.0f64; 2]; 6], Vec::new());
+    for index in 0..4u32 {
+        let (partner, share) = pipeline.mixture(&data, index, Some(epoch));
+        let mut target = [0.0; 2];
+        target[index as usize % 2] += f64::from(share);
+        target[partner as usize % 2] += 1.0 - f64::from(share);
+        shares.push(target[0]);
+        for (kernel, x) in kernel.iter_mut().zip(row(&pipeline, &data, index, Some(epoch))) {
+            kernel.iter_mut().zip(target).for_each(|(k, y)| *k -= f64::from(x) * (0.5 - y) / 4.0);
+        }
+    }
+    assert!(shares.iter().any(|s| *s > 0.0 && *s < 1.0), "{shares:?}");
+    let weights = model.weights();
+    let found = &weights.iter().find(|a| a.name.ends_with("kernel")).unwrap().values;
+    for (found, want) in found.iter().zip(kernel.as_flattened()) {
+        assert!((f64::from(*found) - want).abs() <= 1e-4 * want.abs().max(1.0), "{found} instead of {want}");
+    }
 }
 
 #[test]

@@ -79,8 +79,10 @@ fn every_kind_of_file_is_read_turned_and_resized_as_by_pillow() {
             let colours = if shape.len() == 3 { "rgb" } else { "grayscale" };
             let data = load(&folder.0, &[size(shape[0] as i64, shape[1] as i64), mode(colours)]).unwrap().train;
             assert_eq!(data.shape, shape, "{name}");
-            // JPEG leaves rounding and the conversion of colours open.
-            let bound = if name.starts_with("jpeg") { 3 } else { 0 };
+            // JPEG leaves rounding and the conversion of colours open. Both directions are rounded to bytes one after the
+            // other, and Pillow 13 takes rows first where that is faster.
+            let resized = shape[0] != height && shape[1] != width;
+            let bound = if name.starts_with("jpeg") { 3 } else { u8::from(resized) };
             let want = bytes(&output["pixels"]);
             let found = &pixels(&data)[..want.len()];
             let worst = found.iter().zip(&want).map(|(a, b)| a.abs_diff(*b)).max().unwrap();

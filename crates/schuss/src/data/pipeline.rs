@@ -1,7 +1,7 @@
 //! What is done to a sample's numbers before the model sees them.
 
 use super::dataset::{Dataset, Features, elements};
-use super::stages::{Draws, Frame, Sizes, Stage, mirror};
+use super::stages::{Draws, Frame, Parameters, Sizes, Stage, Transform, mirror};
 use crate::error::{Error, Result};
 use crate::random::Stream;
 use crate::registry::{Argument, Registry};
@@ -151,6 +151,10 @@ impl Pipeline {
     /// Does it fit samples of this shape, and is every number of it finite?
     pub fn check(&self, shape: &[usize]) -> Result<()> {
         let output = self.output_shape(shape)?;
+        if self.stages().filter(|stage| stage.transform().mixes()).count() > 1 {
+            let message = "two stages mix pictures; a pipeline has one of them at most";
+            return Err(Error::value("mixed-twice", message));
+        }
         for step in &self.steps {
             let fits = match step {
                 Step::Scale { factor } => factor.is_finite(),
@@ -175,6 +179,14 @@ impl Pipeline {
     /// Sample `index` as the model sees it: while training with the epoch's random numbers, else without. Panics where
     /// [`Self::check`] refuses the data set's shape, or `out` is not as long as what comes out.
     pub fn make(&self, data: &Dataset, index: u32, draws: Option<Stream>, frame: &mut Frame, out: &mut [f32]) {
+        self.run(data, index, draws, frame, self.steps.len());
+        if self.mirrored {
+            mirror(frame);
+        }
+        out.copy_from_slice(frame.pixels());
+    }
+    /// Brings a sample through the first steps.
+    fn run(&self, data: &Dataset, index: u32, draws: Option<Stream>, frame: &mut Frame, steps: usize) {
         let (n, i) = (data.sample_len(), index as usize);
         let sizes = Sizes::of(&data.shape).unwrap_or(Sizes { height: 1, width: 1, channels: n });
         let pixels = frame.start(sizes);
@@ -182,8 +194,9 @@ impl Pipeline {
             Features::U8(v) => pixels.iter_mut().zip(&v[i * n..][..n]).for_each(|(o, &x)| *o = f32::from(x)),
             Features::F32(v) => pixels.copy_from_slice(&v[i * n..][..n]),
         }
+        let epoch = draws;
         let draws = draws.map(|stream| stream.part(u64::from(index)));
-        for (place, step) in self.steps.iter().enumerate() {
+        for (place, step) in self.steps.iter().enumerate().take(steps) {
             match step {
                 Step::Scale { factor } => frame.pixels_mut().iter_mut().for_each(|x| *x *= factor),
                 Step::Standardize { mean, factor } => {
@@ -193,6 +206,14 @@ impl Pipeline {
                 }
                 Step::Stage(stage) => {
                     let (transform, sizes) = (stage.transform(), frame.sizes());
+                    if let (true, Some(stream)) = (transform.mixes(), draws) {
+                        let (partner, parameters) = partner(transform, sizes, data, stream, place);
+                        let mut other = frame.take_other();
+                        self.run(data, partner, epoch, &mut other, place);
+                        transform.mix(&parameters, frame, &other);
+                        frame.put_other(other);
+                        continue;
+                    }
                     let parameters = match draws.filter(|_| transform.is_random()) {
                         Some(stream) => Some(transform.draw(sizes, &mut Draws::new(stream.part(place as u64)))),
                         None => transform.rest(sizes),
@@ -203,10 +224,26 @@ impl Pipeline {
                 }
             }
         }
-        if self.mirrored {
-            mirror(frame);
+    }
+    /// Does it mix samples, and their targets, while training?
+    pub fn mixes(&self) -> bool {
+        self.stages().any(|stage| stage.transform().mixes())
+    }
+    /// The sample that this one is mixed with in the epoch that has these random numbers, and the share that its own target
+    /// keeps; itself where nothing is mixed.
+    pub fn mixture(&self, data: &Dataset, index: u32, draws: Option<Stream>) -> (u32, f32) {
+        let Some(stream) = draws.map(|stream| stream.part(u64::from(index))) else { return (index, 1.0) };
+        let Ok(mut sizes) = Sizes::of(&data.shape) else { return (index, 1.0) };
+        for (place, step) in self.steps.iter().enumerate() {
+            let Step::Stage(stage) = step else { continue };
+            let transform = stage.transform();
+            if transform.mixes() {
+                let (partner, parameters) = partner(transform, sizes, data, stream, place);
+                return (partner, transform.share(&parameters, sizes) as f32);
+            }
+            sizes = transform.output(sizes).unwrap_or(sizes);
         }
-        out.copy_from_slice(frame.pixels());
+        (index, 1.0)
     }
     /// In words.
     pub fn text(&self) -> PipelineText {
@@ -276,6 +313,13 @@ pub enum StepText {
         /// All its settings.
         settings: BTreeMap<String, Argument>,
     },
+}
+
+/// What a stage that mixes draws: another sample, and its parameters.
+fn partner(transform: &dyn Transform, sizes: Sizes, data: &Dataset, stream: Stream, place: usize) -> (u32, Parameters) {
+    let mut draws = Draws::new(stream.part(place as u64));
+    let partner = draws.below(data.len()) as u32;
+    (partner, transform.draw(sizes, &mut draws))
 }
 
 fn each_row(data: &Dataset, mut f: impl FnMut(&mut dyn Iterator<Item = f64>)) {

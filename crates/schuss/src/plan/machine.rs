@@ -15,6 +15,7 @@ use crate::optimizers::{LossScale, Optimizer, Pace, Rules, Updates};
 use crate::random::Stream;
 use crate::registry::suggest;
 use crate::shape::Shape;
+use crate::target::TargetKind;
 use schuss_kernels::program::{Column, Feed, Maker, Source as Numbers, Transform};
 use schuss_kernels::tape::Moment;
 use schuss_kernels::{Buffer, Pool};
@@ -90,21 +91,40 @@ pub struct Machine {
     plans: Vec<Plan>,
     /// Where each thread has the sample that it brings through the pipeline.
     frames: Arc<[Mutex<Frame>]>,
+    /// Are samples, and their targets, mixed while training?
+    mixed: bool,
 }
 
 impl Machine {
     /// Builds graphs and variables: initial parameters and optimizer state.
     pub fn new(spec: &Spec, options: Options) -> Result<Self> {
+        Self::of_spec(spec, options, false)
+    }
+    /// As [`Machine::new`], for training on samples that are mixed: a target is a share of each class then.
+    pub fn mixing(spec: &Spec, options: Options) -> Result<Self> {
+        match spec.target {
+            TargetKind::Class(_) => Self::of_spec(spec, options, true),
+            TargetKind::Numbers(_) => {
+                let message = format!("mixed samples need targets that are classes; the target is {}", spec.target);
+                Err(Error::value("mixed-numbers", message))
+            }
+        }
+    }
+    fn of_spec(spec: &Spec, options: Options, mixed: bool) -> Result<Self> {
         let (model, loss, metrics) = (spec.model, spec.loss, spec.metrics);
         let objective = |training, weighted| {
             let trained = |name: &str| !(spec.frozen)(name);
-            Objective::new(model, loss, metrics, spec.target, weighted, training, trained)
+            let target = match spec.target {
+                TargetKind::Class(n) if training && mixed => TargetKind::Numbers(n),
+                target => target,
+            };
+            Objective::new(model, loss, metrics, target, weighted, training, trained)
         };
         let evaluation = [objective(false, false)?, objective(false, true)?];
         let training = spec.optimizer.map(|_| objective(true, spec.weighted)).transpose()?;
         let variables = Variables::new(&evaluation[0].parameters, &evaluation[0].buffers, options.seed)?;
         let trained: Vec<usize> = training.iter().flat_map(|t| t.gradients.iter().map(|g| g.0)).collect();
-        Machine { training, evaluation: Some(evaluation), ..Self::bare(variables, trained, spec.optimizer, options)? }
+        Machine { mixed, training, evaluation: Some(evaluation), ..Self::bare(variables, trained, spec.optimizer, options)? }
             .started()
     }
     /// No model: parameters and an optimizer, for [`Machine::apply`].
@@ -151,6 +171,7 @@ impl Machine {
             updates,
             plans,
             frames,
+            mixed: false,
         })
     }
     fn started(self) -> Result<Self> {
@@ -477,9 +498,17 @@ impl Machine {
             let mut frame = frames[thread].lock().unwrap_or_else(PoisonError::into_inner);
             batch.pipeline.make(batch.data, batch.indices[i], batch.draws, &mut frame, row);
         };
+        let shares = |_: usize, i: usize, row: &mut [f32]| {
+            let Targets::Classes(labels) = &batch.data.targets else { return };
+            let (partner, share) = batch.pipeline.mixture(batch.data, batch.indices[i], batch.draws);
+            row.fill(0.0);
+            row[labels[batch.indices[i] as usize] as usize] += share;
+            row[labels[partner as usize] as usize] += 1.0 - share;
+        };
+        let mixed = (self.mixed && matches!(entry, Entry::Update | Entry::Accumulate)).then_some(Maker(&shares));
         let leaves = self.plans[place].lowered.leaves.iter().filter(|l| l.1 == Source::Data);
         for ((name, _, at), slot) in leaves.zip(&mut columns) {
-            *slot = Some(column(batch, name, *at, Maker(&make))?);
+            *slot = Some(column(batch, name, *at, Maker(&make), mixed)?);
         }
         let none = Column { source: Numbers::F32(&[]), width: 0, transform: Transform::Scale(1.0), to: 0 };
         let count = columns.iter().flatten().count();
@@ -563,7 +592,7 @@ fn work(list: &List) -> usize {
 }
 
 /// The numbers of a leaf of the batch.
-fn column<'a>(batch: &Batch<'a>, name: &str, to: usize, make: Maker<'a>) -> Result<Column<'a>> {
+fn column<'a>(batch: &Batch<'a>, name: &str, to: usize, make: Maker<'a>, mixed: Option<Maker<'a>>) -> Result<Column<'a>> {
     let data = batch.data;
     let as_they_are = Transform::Scale(1.0);
     let single = |source| Column { source, width: 1, transform: as_they_are, to };
@@ -585,7 +614,10 @@ fn column<'a>(batch: &Batch<'a>, name: &str, to: usize, make: Maker<'a>) -> Resu
                 }
             }
         }
-        ("y", Targets::Classes(v), _) => single(Numbers::U32(v)),
+        ("y", Targets::Classes(v), _) => match mixed {
+            Some(shares) => Column { width: data.classes.len(), ..single(Numbers::Made(shares)) },
+            None => single(Numbers::U32(v)),
+        },
         ("y", Targets::Numbers { width, values }, _) => Column { width: *width, ..single(Numbers::F32(values)) },
         ("weight", _, Some(w)) => single(Numbers::F32(w)),
         ("y", Targets::None, _) => return Err(Error::value("no-targets", "the data have no targets to compare with")),

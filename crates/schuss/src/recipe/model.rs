@@ -273,8 +273,10 @@ impl Model {
                 weighted,
                 frozen: &|_| false,
             };
+            let options = Options { threads: self.threads, isa: isa()?, without: Vec::new(), seed };
+            let mixes = parts.pipeline.mixes() && self.optimizer.is_some();
             let mut machine =
-                Machine::new(&spec, Options { threads: self.threads, isa: isa()?, without: Vec::new(), seed })?;
+                if mixes { Machine::mixing(&spec, options)? } else { Machine::new(&spec, options)? };
             write(machine.variables_mut(), &self.weights())?;
             self.machine = Some((machine, weighted));
         }

@@ -114,7 +114,7 @@ impl Setup {
             without: Vec::new(),
             seed: self.recipe.train.usize("seed") as u64,
         };
-        Machine::new(&spec, options)
+        if self.parts.pipeline.mixes() { Machine::mixing(&spec, options) } else { Machine::new(&spec, options) }
     }
     /// What stays as it is: nothing, or the parameters that the expression matches.
     fn frozen(&self) -> Result<Option<regex_lite::Regex>> {

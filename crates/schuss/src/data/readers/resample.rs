@@ -33,8 +33,8 @@ fn rounded(sum: i32) -> u8 {
     ((sum + (1 << (BITS - 1))) >> BITS).clamp(0, 255) as u8
 }
 
-/// Brings rows of pixels with so many channels from sizes (height, width) to others. It is what Pillow does for `BILINEAR`,
-/// to the bit: columns first, then rows, each rounded to bytes.
+/// Brings rows of pixels with so many channels from sizes (height, width) to others. It is what Pillow does for `BILINEAR`:
+/// columns first, then rows, each rounded to bytes. Pillow 13 takes rows first where that is faster, which may differ by 1.
 pub(super) fn resample(from: &[u8], [height, width]: [usize; 2], to: &mut [u8], [h, w]: [usize; 2], channels: usize) {
     let narrow;
     let from = if width == w {

@@ -10,7 +10,8 @@ pub(super) const ENTRY: Entry<Stage> = Entry {
         equation: "y = round(255 · (C(x) − C₀) / (n − C₀)) of values from 0 to 255, C(x) how many of the channel's n values are not \
                    above x's level, C₀ how many are at the lowest; a channel of a single level stays",
         source: "Keras 3, keras.layers.Equalization (256 bins)",
-        differs: "It is done outside training too; Keras leaves pictures as they are then.",
+        differs: "It is done outside training too; Keras leaves pictures as they are then. Keras (3.15) looks up x / 255 · 255, which \
+                  rounding makes one level less for some x.",
     },
     settings: &[shared::VALUE_RANGE],
     make: |settings| Ok(Stage::new("equalization", settings, Equalization { range: value_range(settings)? })),

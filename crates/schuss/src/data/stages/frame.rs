@@ -53,6 +53,8 @@ pub struct Frame {
     sizes: Sizes,
     pixels: Vec<f32>,
     spare: Vec<f32>,
+    /// For the picture that one is mixed with.
+    other: Option<Box<Frame>>,
 }
 
 impl Frame {
@@ -67,6 +69,14 @@ impl Frame {
         self.sizes = sizes;
         self.pixels.resize(sizes.len(), 0.0);
         &mut self.pixels
+    }
+    /// Takes the frame for another picture out; [`Frame::put_other`] gives it back.
+    pub(in crate::data) fn take_other(&mut self) -> Box<Frame> {
+        self.other.take().unwrap_or_default()
+    }
+    /// Gives it back.
+    pub(in crate::data) fn put_other(&mut self, other: Box<Frame>) {
+        self.other = Some(other);
     }
     /// Its sizes.
     pub fn sizes(&self) -> Sizes {

@@ -11,9 +11,11 @@
 mod affine;
 mod auto_contrast;
 mod center_crop;
+mod cut_mix;
 mod cutout;
 mod equalization;
 mod frame;
+mod mix_up;
 mod normalization;
 mod per_image_standardization;
 mod rand_augment;
@@ -62,6 +64,8 @@ pub fn registry() -> Registry<Stage> {
         random_erasing::ENTRY,
         cutout::ENTRY,
         rand_augment::ENTRY,
+        mix_up::ENTRY,
+        cut_mix::ENTRY,
         resizing::ENTRY,
         center_crop::ENTRY,
         auto_contrast::ENTRY,
@@ -95,6 +99,16 @@ pub trait Transform: Debug + Send + Sync {
     fn learned(&self, _sums: &dyn Fn() -> Vec<[f64; 3]>) -> Option<Stage> {
         None
     }
+    /// Does it mix a picture with another one, and their targets?
+    fn mixes(&self) -> bool {
+        false
+    }
+    /// The share that the picture's own target keeps, where it mixes.
+    fn share(&self, _parameters: &Parameters, _sizes: Sizes) -> f64 {
+        1.0
+    }
+    /// Mixes another picture of the same sizes in, where it mixes.
+    fn mix(&self, _parameters: &Parameters, _frame: &mut Frame, _other: &Frame) {}
     /// Draws the parameters for a picture of these sizes.
     fn draw(&self, _input: Sizes, _draws: &mut Draws) -> Parameters {
         Parameters::default()
@@ -179,6 +193,29 @@ impl Draws {
     pub fn below(&mut self, n: usize) -> usize {
         self.next += 1;
         self.stream.below(self.next - 1, n)
+    }
+    /// From the beta distribution with both parameters `alpha`: X / (X + Y) of two gamma variables.
+    pub fn beta(&mut self, alpha: f64) -> f64 {
+        let (x, y) = (self.log_gamma(alpha), self.log_gamma(alpha));
+        // By logarithms: for a small alpha both variables are too small for numbers.
+        1.0 / (1.0 + (y - x).exp())
+    }
+    /// The logarithm of a gamma variable (Marsaglia and Tsang 2000; below 1 by its section 6).
+    fn log_gamma(&mut self, alpha: f64) -> f64 {
+        if alpha < 1.0 {
+            let u = 1.0 - self.uniform(0.0, 1.0);
+            return self.log_gamma(alpha + 1.0) + u.ln() / alpha;
+        }
+        let d = alpha - 1.0 / 3.0;
+        loop {
+            let (u, v) = (1.0 - self.uniform(0.0, 1.0), self.uniform(0.0, 1.0));
+            let normal = (-2.0 * u.ln()).sqrt() * (2.0 * std::f64::consts::PI * v).cos();
+            let cube = (1.0 + normal / (9.0 * d).sqrt()).powi(3);
+            let u = 1.0 - self.uniform(0.0, 1.0);
+            if cube > 0.0 && u.ln() < 0.5 * normal * normal + d - d * cube + d * cube.ln() {
+                return d.ln() + cube.ln();
+            }
+        }
     }
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
