@@ -6,7 +6,7 @@ float32, so their parameters are numbers that float32 has. Where Keras has no su
 tf.image.per_image_standardization), NumPy says it again from the definition.
 """
 
-from reference import keras, np, numbers, random, write
+from reference import jnp, keras, np, numbers, random, write
 
 LAYERS = keras.layers
 SIZES = [(6, 5, 3), (5, 7, 1), (4, 4, 2)]
@@ -154,8 +154,9 @@ def tones():
             image = make(name)
             yield case(name, "auto_contrast", [], image, LAYERS.AutoContrast()(image[None])[0])
             name = f"equalization {sizes}{what}"
-            # Of some values x Keras' x / 255 · 255 is below x, and the level that it looks up one too low.
-            exact = np.array([x for x in range(256) if int(x / 255 * 255) == x])
+            # Of some values x Keras' x / 255 · 255 is below x on JAX, and the level that it looks up one too low.
+            looked_up = np.asarray((jnp.arange(256.0) / 255.0 * 255).astype(int))
+            exact = np.flatnonzero(looked_up == np.arange(256))
             image = exact[np.searchsorted(exact, make(name)).clip(0, len(exact) - 1)].astype(np.float64)
             yield case(name, "equalization", [], image, LAYERS.Equalization()(image[None], training=True)[0])
     for factor in [0.0, 0.4, 1.0]:

@@ -90,7 +90,8 @@ fn transforms_are_those_of_keras_at_the_same_parameters() {
         let expected = stage.transform().output(frame.sizes()).unwrap();
         if stage.transform().mixes() {
             let other: Vec<f32> = list(&case["other"]).iter().map(|&x| x as f32).collect();
-            stage.transform().mix(&parameters, &mut frame, &Frame::new(frame.sizes(), &other));
+            let other = Frame::new(frame.sizes(), &other);
+            stage.transform().mix(&parameters, &mut frame, &other);
             let share = stage.transform().share(&parameters, frame.sizes());
             assert!((share - case["share"].as_f64().unwrap()).abs() < 1e-12, "{name}: {share}");
         }
@@ -245,7 +246,10 @@ fn shares_are_of_the_beta_distribution() {
         let variance = all.iter().map(|x| (x - 0.5).powi(2)).sum::<f64>() / n;
         let expected = 0.25 / (2.0 * alpha + 1.0);
         assert!((mean - 0.5).abs() < 5.0 * (expected / n).sqrt(), "{alpha}: {mean}");
-        assert!((variance / expected - 1.0).abs() < 0.12 && all.iter().all(|x| (0.0..=1.0).contains(x)), "{alpha}: {variance}");
+        assert!(
+            (variance / expected - 1.0).abs() < 0.12 && all.iter().all(|x| (0.0..=1.0).contains(x)),
+            "{alpha}: {variance}"
+        );
     }
     // Of Beta(1, 1), every tenth of 0 … 1 is as probable.
     let even = drawn("mix_up(alpha=1)", 0);
@@ -288,9 +292,8 @@ fn pictures_are_mixed_with_the_partners_of_the_same_epoch_and_so_are_targets() {
 #[test]
 fn training_hits_the_mixed_targets() {
     let data = Dataset::images((0..24).map(|i| i * 10).collect::<Vec<u8>>(), &[2, 3], [0, 1, 0, 1], 2).unwrap();
-    let layers = Sequential::new(&[2, 3])
-        .add(Flatten)
-        .add(Dense::new(2).activation("softmax").kernel_initializer("zeros"));
+    let layers =
+        Sequential::new(&[2, 3]).add(Flatten).add(Dense::new(2).activation("softmax").kernel_initializer("zeros"));
     let fit = |loss: &str| {
         let model = Model::new(layers.clone()).pipeline(Pipeline::scale(1.0)).augment(&["cut_mix"]).unwrap();
         let mut model = model.compile("sgd(1.0)", loss, &["accuracy"]).unwrap();

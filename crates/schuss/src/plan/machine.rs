@@ -124,8 +124,13 @@ impl Machine {
         let training = spec.optimizer.map(|_| objective(true, spec.weighted)).transpose()?;
         let variables = Variables::new(&evaluation[0].parameters, &evaluation[0].buffers, options.seed)?;
         let trained: Vec<usize> = training.iter().flat_map(|t| t.gradients.iter().map(|g| g.0)).collect();
-        Machine { mixed, training, evaluation: Some(evaluation), ..Self::bare(variables, trained, spec.optimizer, options)? }
-            .started()
+        Machine {
+            mixed,
+            training,
+            evaluation: Some(evaluation),
+            ..Self::bare(variables, trained, spec.optimizer, options)?
+        }
+        .started()
     }
     /// No model: parameters and an optimizer, for [`Machine::apply`].
     pub fn of_tensors(tensors: &[Array], optimizer: &Optimizer, options: Options) -> Result<Self> {
@@ -505,7 +510,7 @@ impl Machine {
             row[labels[batch.indices[i] as usize] as usize] += share;
             row[labels[partner as usize] as usize] += 1.0 - share;
         };
-        let mixed = (self.mixed && matches!(entry, Entry::Update | Entry::Accumulate)).then_some(Maker(&shares));
+        let mixed = (self.mixed && matches!(entry, Entry::Update | Entry::Accumulate { .. })).then_some(Maker(&shares));
         let leaves = self.plans[place].lowered.leaves.iter().filter(|l| l.1 == Source::Data);
         for ((name, _, at), slot) in leaves.zip(&mut columns) {
             *slot = Some(column(batch, name, *at, Maker(&make), mixed)?);
@@ -592,7 +597,13 @@ fn work(list: &List) -> usize {
 }
 
 /// The numbers of a leaf of the batch.
-fn column<'a>(batch: &Batch<'a>, name: &str, to: usize, make: Maker<'a>, mixed: Option<Maker<'a>>) -> Result<Column<'a>> {
+fn column<'a>(
+    batch: &Batch<'a>,
+    name: &str,
+    to: usize,
+    make: Maker<'a>,
+    mixed: Option<Maker<'a>>,
+) -> Result<Column<'a>> {
     let data = batch.data;
     let as_they_are = Transform::Scale(1.0);
     let single = |source| Column { source, width: 1, transform: as_they_are, to };

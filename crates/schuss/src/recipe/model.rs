@@ -275,8 +275,7 @@ impl Model {
             };
             let options = Options { threads: self.threads, isa: isa()?, without: Vec::new(), seed };
             let mixes = parts.pipeline.mixes() && self.optimizer.is_some();
-            let mut machine =
-                if mixes { Machine::mixing(&spec, options)? } else { Machine::new(&spec, options)? };
+            let mut machine = if mixes { Machine::mixing(&spec, options)? } else { Machine::new(&spec, options)? };
             write(machine.variables_mut(), &self.weights())?;
             self.machine = Some((machine, weighted));
         }
