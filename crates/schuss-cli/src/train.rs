@@ -63,7 +63,7 @@ pub fn read_recipe(path: &Path) -> Result<Recipe> {
 }
 
 fn run(training: Training, json: Option<&mut Output>) -> Result<Report> {
-    training.setup().notes.iter().for_each(|note| tell(note));
+    training.setup().notes.iter().for_each(tell);
     training.warnings().iter().for_each(|warning| tell(format!("warning: {warning}")));
     if json.is_none() {
         tell(head(training.setup())?);

@@ -52,7 +52,7 @@ impl Transform for Solarization {
         let (to_bytes, back) = (255.0 / (high - low), (high - low) / 255.0);
         let [addition, threshold] = [0, 1].map(|i| parameters.numbers[i] as f32);
         let turn = |x: f32| {
-            let z = ((x - low) * to_bytes + addition).max(0.0).min(255.0);
+            let z = ((x - low) * to_bytes + addition).clamp(0.0, 255.0);
             (if z < threshold { z } else { 255.0 - z }) * back + low
         };
         frame.pixels_mut().iter_mut().for_each(|x| *x = turn(*x));
