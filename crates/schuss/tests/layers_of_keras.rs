@@ -167,7 +167,7 @@ fn the_plan_gives_the_same_to_1e_5() {
             (case.parameters.iter().zip(2..)).map(|((_, shape), stream)| float(drawn(shape, stream))).collect();
         start.iter().zip(1..).for_each(|(w, place)| machine.variables_mut().write(place, w));
         let indices: Vec<u32> = (0..n as u32).collect();
-        let batch = Batch { data: &data, pipeline: &Pipeline::Scale { factor: 1.0 }, indices: &indices };
+        let batch = Batch { data: &data, pipeline: &Pipeline::scale(1.0), indices: &indices, draws: None };
 
         // f32 over sums of at most some hundred terms.
         let near = |what: &str, found: &[f32], expected: &[f64]| {
