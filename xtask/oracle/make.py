@@ -13,8 +13,8 @@ import sys
 import reference
 
 PARTS = ["optimizers", "optimizers_more", "optimizers_whole", "optimizers_rules", "optimizers_model", "optimizers_matrices",
-         "dialects", "around", "schedules", "losses", "activations", "metrics", "initializers", "training", "buffers", "layers",
-         "digits", "augmentation", "pictures"]
+         "optimizers_rates", "dialects", "around", "schedules", "losses", "activations", "metrics", "initializers",
+         "training", "buffers", "layers", "digits", "augmentation", "pictures"]
 
 reference.check_float64()
 for part in sys.argv[1:] or PARTS:

@@ -120,7 +120,7 @@ OPTAX = {
     "yogi": (lambda s: optax.chain(
                  optax.scale_by_yogi(b1=s["beta_1"], b2=s["beta_2"], eps=s["epsilon"],
                                      initial_accumulator_value=s["initial_accumulator_value"]),
-                 optax.scale(-s["learning_rate"])),
+                 optax.scale_by_learning_rate(s["learning_rate"])),
              optax.yogi, ADAM | {"learning_rate": 0.01, "epsilon": 1e-3, "initial_accumulator_value": 1e-6},
              PROBE | {"epsilon": 1e-2, "initial_accumulator_value": 1e-2}, {"plain": {}}),
 }

@@ -24,6 +24,9 @@ struct Case {
     start: Vec<Vec<f64>>,
     gradients: Vec<Vec<Vec<f64>>>,
     theta: Vec<Vec<Vec<f64>>>,
+    /// Factors of the learning rate, one a step, where it changes.
+    #[serde(default)]
+    rates: Vec<f64>,
     /// The weights to evaluate with, where they are others.
     #[serde(default)]
     evaluated: Vec<Vec<Vec<f64>>>,
@@ -85,22 +88,33 @@ fn states(optimizer: &Optimizer, start: &[Start]) -> Vec<String> {
     start.iter().flat_map(of).collect()
 }
 
+/// The rate at a step.
+fn pace(rates: &[f64], t: usize) -> Pace {
+    Pace { factor: rates.get(t).copied().unwrap_or(1.0), momentum: None }
+}
+
 /// The steps of the reference.
-fn walk(optimizer: &Optimizer, start: &[Start], gradients: &[Vec<Vec<f64>>]) -> Vec<After<f64>> {
+fn walk(optimizer: &Optimizer, start: &[Start], gradients: &[Vec<Vec<f64>>], rates: &[f64]) -> Vec<After<f64>> {
     let mut walk = Walk::new(optimizer, start.to_vec()).unwrap();
     let names = states(optimizer, start);
-    let step = |g: &Vec<Vec<f64>>| {
-        walk.step(g, Pace::default()).unwrap();
+    let step = |(t, g): (usize, &Vec<Vec<f64>>)| {
+        walk.step(g, pace(rates, t)).unwrap();
         let all: BTreeMap<&str, &[f64]> = walk.variables().collect();
         let states = names.iter().map(|name| all[name.as_str()].to_vec()).collect();
         let theta = (0..start.len()).flat_map(|i| walk.theta(i).to_vec()).collect();
         After { theta, states, evaluated: walk.evaluated().unwrap().map(|all| all.concat()) }
     };
-    gradients.iter().map(step).collect()
+    gradients.iter().enumerate().map(step).collect()
 }
 
 /// The steps of an instruction set.
-fn walk_f32(isa: Isa, optimizer: &Optimizer, start: &[Start], gradients: &[Vec<Vec<f64>>]) -> Vec<After<f32>> {
+fn walk_f32(
+    isa: Isa,
+    optimizer: &Optimizer,
+    start: &[Start],
+    gradients: &[Vec<Vec<f64>>],
+    rates: &[f64],
+) -> Vec<After<f32>> {
     let narrow = |numbers: &[f64]| numbers.iter().map(|&x| x as f32).collect::<Vec<_>>();
     let options = Options { threads: 1, isa, without: Vec::new(), seed: 0 };
     let arrays: Vec<_> = start.iter().map(|(name, shape, x)| (name.clone(), shape.clone(), narrow(x))).collect();
@@ -108,11 +122,11 @@ fn walk_f32(isa: Isa, optimizer: &Optimizer, start: &[Start], gradients: &[Vec<V
     let places: Vec<usize> =
         states(optimizer, start).iter().map(|name| machine.variables().find(name).unwrap()).collect();
     let theta = |m: &Machine| (0..start.len()).flat_map(|i| m.variables().read(i).to_vec()).collect::<Vec<f32>>();
-    let step = |g: &Vec<Vec<f64>>| {
+    let step = |(t, g): (usize, &Vec<Vec<f64>>)| {
         for (i, g) in g.iter().enumerate() {
             machine.gradient_mut(i).unwrap().copy_from_slice(&narrow(g));
         }
-        assert!(machine.apply(Pace::default()).unwrap(), "a number is not finite");
+        assert!(machine.apply(pace(rates, t)).unwrap(), "a number is not finite");
         let states = places.iter().map(|&place| machine.variables().read(place).to_vec()).collect();
         let now = theta(&machine);
         machine.show_evaluated().unwrap();
@@ -120,7 +134,7 @@ fn walk_f32(isa: Isa, optimizer: &Optimizer, start: &[Start], gradients: &[Vec<V
         machine.show_trained();
         After { theta: now, states, evaluated }
     };
-    gradients.iter().map(step).collect()
+    gradients.iter().enumerate().map(step).collect()
 }
 
 fn bits(numbers: &[f32]) -> Vec<u32> {
@@ -143,7 +157,7 @@ fn every_case_is_walked_as_its_library_walks_it() {
         // Presets too: with all settings given, they are the rule.
         for (entry, _) in entries {
             let optimizer = registry.make(entry.name, &given).unwrap_or_else(|e| panic!("{}: {e}", case.name));
-            let steps = walk(&optimizer, &case.tensors(), &case.gradients);
+            let steps = walk(&optimizer, &case.tensors(), &case.gradients, &case.rates);
             assert_eq!(steps.len(), case.theta.len(), "{} {}: steps", case.rule, case.name);
             let already = wrong.len();
             for (t, after) in steps.iter().enumerate() {
@@ -184,8 +198,8 @@ fn f32_stays_near_the_reference_and_is_the_same_everywhere() {
         let start = [("theta".to_owned(), vec![start.len()], start)];
         let copies = |g: &Vec<f64>| g.iter().map(within).collect::<Vec<_>>().repeat(COPIES);
         let gradients: Vec<_> = case.rows().iter().map(copies).map(|row| vec![row]).collect();
-        let reference = walk(&optimizer, &start, &gradients);
-        let portable = walk_f32(Isa::Portable, &optimizer, &start, &gradients);
+        let reference = walk(&optimizer, &start, &gradients, &case.rates);
+        let portable = walk_f32(Isa::Portable, &optimizer, &start, &gradients, &case.rates);
         let place = |t: usize, what: &str| format!("{} {}, step {}, {what}", case.rule, case.name, t + 1);
         for (t, (got, want)) in portable.iter().zip(&reference).enumerate() {
             for (i, (&x, &y)) in got.theta.iter().zip(&want.theta).enumerate() {
@@ -220,7 +234,7 @@ fn f32_stays_near_the_reference_and_is_the_same_everywhere() {
             assert!(arrays.into_iter().all(same), "{}", place(t, "an element's bits depend on its place"));
         }
         for isa in Isa::all_available() {
-            let steps = walk_f32(isa, &optimizer, &start, &gradients);
+            let steps = walk_f32(isa, &optimizer, &start, &gradients, &case.rates);
             for (t, (got, want)) in steps.iter().zip(&portable).enumerate() {
                 let same = bits(&got.theta) == bits(&want.theta)
                     && got.states.iter().zip(&want.states).all(|(x, y)| bits(x) == bits(y));
@@ -384,10 +398,10 @@ fn rules_on_whole_arrays_stay_near_the_reference_in_f32() {
         let within = |&g: &f64| if g == 0.0 { g } else { g.signum() * g.abs().clamp(1e-12, 1e12) };
         let step = |step: &Vec<Vec<f64>>| step.iter().map(|g| g.iter().map(within).collect()).collect();
         let gradients: Vec<Vec<Vec<f64>>> = case.gradients.iter().map(step).collect();
-        let reference = walk(&optimizer, &case.tensors(), &gradients);
+        let reference = walk(&optimizer, &case.tensors(), &gradients, &case.rates);
         for isa in Isa::all_available() {
             let already = wrong.len();
-            let steps = walk_f32(isa, &optimizer, &case.tensors(), &gradients);
+            let steps = walk_f32(isa, &optimizer, &case.tensors(), &gradients, &case.rates);
             for (t, (got, want)) in steps.iter().zip(&reference).enumerate() {
                 for (i, (&x, &y)) in got.theta.iter().zip(&want.theta).enumerate() {
                     let near = (f64::from(x) - y).abs() <= 1e-5 * y.abs().max(0.1);
@@ -409,14 +423,14 @@ fn differences(case: &Case) -> (f64, f64) {
         let of = |(x, y): (&f64, &f64)| (x - y).abs() / y.abs().max(1e-3);
         got.iter().zip(want).map(of).fold(0.0, f64::max)
     };
-    let steps = walk(&optimizer, &case.tensors(), &case.gradients);
+    let steps = walk(&optimizer, &case.tensors(), &case.gradients, &case.rates);
     let exact = steps.iter().zip(&case.theta).map(|(after, want)| greatest(&after.theta, &want.concat()));
     let exact = exact.fold(0.0, f64::max);
     let within = |&g: &f64| if g == 0.0 { g } else { g.signum() * g.abs().clamp(1e-12, 1e12) };
     let step = |step: &Vec<Vec<f64>>| step.iter().map(|g| g.iter().map(within).collect()).collect();
     let gradients: Vec<Vec<Vec<f64>>> = case.gradients.iter().map(step).collect();
-    let reference = walk(&optimizer, &case.tensors(), &gradients);
-    let single = walk_f32(Isa::Portable, &optimizer, &case.tensors(), &gradients);
+    let reference = walk(&optimizer, &case.tensors(), &gradients, &case.rates);
+    let single = walk_f32(Isa::Portable, &optimizer, &case.tensors(), &gradients, &case.rates);
     let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
     // Of what nearly cancels, the share of what it was before.
     let scale = |want: &[f64]| want.iter().map(|x| x.abs()).fold(0.0, f64::max).max(1.0);
