@@ -470,7 +470,7 @@ impl Run<'_> {
                                 ([], [v]) => (self.at(*v, row, col).cast_const(), v.row_stride),
                                 _ => {
                                     let tile = Tile { row, col, rows, cols, ptr: block, stride: cols };
-                                    (self.tape(source, tile, registers).cast_const(), cols)
+                                    (self.tape(source, tile, registers, None).cast_const(), cols)
                                 }
                             };
                             rows::add_rows(self.isa, Rows { ptr: x, stride }, rows, cols, sums);
@@ -596,8 +596,8 @@ impl Run<'_> {
         Operand { ptr: unsafe { self.at(v, row, col) }, row_stride: v.row_stride, col_stride: v.col_stride }
     }
 
-    /// Runs a finish's tape over a tile and gives where the last result stands.
-    unsafe fn tape(&self, finish: &Finish, tile: Tile, registers: *mut f32) -> *mut f32 {
+    /// Runs a finish's tape over a tile and gives where the last result stands: at `to`, if it is said.
+    unsafe fn tape(&self, finish: &Finish, tile: Tile, registers: *mut f32, to: Option<(*mut f32, usize)>) -> *mut f32 {
         let mut operands = [Operand { ptr: std::ptr::null(), row_stride: 0, col_stride: 0 }; OPERANDS];
         for (o, v) in operands.iter_mut().zip(&finish.operands) {
             // SAFETY: checked.
@@ -613,21 +613,30 @@ impl Run<'_> {
             sample: finish.sample as u64,
         };
         // SAFETY: operands cover the tile's places (checked), registers were sized for the tape.
-        unsafe { tape::run(self.isa, &finish.tape, block, &operands, self.moment, registers) }
+        unsafe { tape::run(self.isa, &finish.tape, block, &operands, self.moment, registers, to) }
     }
 
     unsafe fn finish(&self, finish: &Finish, tile: Tile, registers: *mut f32) {
         // SAFETY: checked when the program was made.
         unsafe {
-            let result = if finish.tape.is_empty() { tile.ptr } else { self.tape(finish, tile, registers) };
-            for (what, to) in &finish.stores {
+            // A last result that is kept, and nothing else done with it, goes where it is kept.
+            let (last, place) = match finish.stores.split_last() {
+                Some(((Argument::Result(i), to), _)) if i + 1 == finish.tape.len() && finish.update.is_none() => {
+                    (finish.stores.len() - 1, Some((self.at(*to, tile.row, tile.col), to.row_stride)))
+                }
+                _ => (finish.stores.len(), None),
+            };
+            let result = if finish.tape.is_empty() { tile.ptr } else { self.tape(finish, tile, registers, place) };
+            for (what, to) in &finish.stores[..last] {
                 let from = match what {
                     Argument::Result(i) => registers.add(i * BLOCK),
                     _ => tile.ptr,
                 };
-                for row in 0..tile.rows {
+                let whole = tile.stride == tile.cols && to.row_stride == tile.cols;
+                let (rows, cols) = if whole { (1, tile.rows * tile.cols) } else { (tile.rows, tile.cols) };
+                for row in 0..rows {
                     let to = self.at(*to, tile.row + row, tile.col);
-                    std::ptr::copy_nonoverlapping(from.add(row * tile.stride), to, tile.cols);
+                    std::ptr::copy_nonoverlapping(from.add(row * tile.stride), to, cols);
                 }
             }
             if let Some(update) = &finish.update {

@@ -141,11 +141,12 @@ pub struct Block {
 }
 
 /// Runs a program over a block. `scratch` holds one [`BLOCK`] for each instruction. Gives where the result stands; it
-/// has the block's stride.
+/// has the block's stride. With `to`, the result is written there instead, with that stride from one row to the next.
 ///
 /// # Safety
 /// This machine has `isa`; the block can be read and written, each operand read at the block's places; `scratch` is
-/// writable for `tape.len()` blocks and overlaps nothing else.
+/// writable for `tape.len()` blocks and overlaps nothing else; `to` can be written at the block's places, and is no
+/// operand's place.
 pub unsafe fn run(
     isa: Isa,
     tape: &[Instruction],
@@ -153,38 +154,95 @@ pub unsafe fn run(
     operands: &[Operand],
     moment: &Moment,
     scratch: *mut f32,
+    to: Option<(*mut f32, usize)>,
 ) -> *mut f32 {
     // SAFETY: the caller's promise; `isa` says which of them this machine can run.
     unsafe {
         match isa {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => run_avx512(tape, block, operands, moment, scratch),
+            Isa::Avx512 => run_avx512(tape, block, operands, moment, scratch, to),
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => run_avx2(tape, block, operands, moment, scratch),
-            _ => interpret(tape, block, operands, moment, scratch),
+            Isa::Avx2 => run_avx2(tape, block, operands, moment, scratch, to),
+            _ => interpret(tape, block, operands, moment, scratch, to),
         }
     }
 }
 
+type Elsewhere = Option<(*mut f32, usize)>;
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl")]
-unsafe fn run_avx512(t: &[Instruction], b: Block, o: &[Operand], m: &Moment, s: *mut f32) -> *mut f32 {
+unsafe fn run_avx512(t: &[Instruction], b: Block, o: &[Operand], m: &Moment, s: *mut f32, to: Elsewhere) -> *mut f32 {
     // SAFETY: the caller's promise.
-    unsafe { interpret(t, b, o, m, s) }
+    unsafe { interpret(t, b, o, m, s, to) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn run_avx2(t: &[Instruction], b: Block, o: &[Operand], m: &Moment, s: *mut f32) -> *mut f32 {
+unsafe fn run_avx2(t: &[Instruction], b: Block, o: &[Operand], m: &Moment, s: *mut f32, to: Elsewhere) -> *mut f32 {
     // SAFETY: the caller's promise.
-    unsafe { interpret(t, b, o, m, s) }
+    unsafe { interpret(t, b, o, m, s, to) }
 }
 
-/// An argument within one row: a stretch of numbers, or one number for all.
+/// An argument: numbers side by side in each row, one for each row, or one for all.
+#[derive(Clone, Copy)]
+enum Source {
+    Stretches(*const f32, usize),
+    Column(*const f32, usize),
+    Number(f32),
+}
+
+/// An argument within one row.
 #[derive(Clone, Copy)]
 enum Row {
     Stretch(*const f32),
     One(f32),
+}
+
+impl Source {
+    #[inline(always)]
+    unsafe fn row(self, row: usize) -> Row {
+        // SAFETY: the caller vouches for the row.
+        unsafe {
+            match self {
+                Source::Stretches(p, stride) => Row::Stretch(p.add(row * stride)),
+                Source::Column(p, stride) => Row::One(*p.add(row * stride)),
+                Source::Number(x) => Row::One(x),
+            }
+        }
+    }
+    /// Do all rows together look like one of `cols` · rows numbers?
+    #[inline(always)]
+    fn joins(self, cols: usize) -> bool {
+        match self {
+            Source::Stretches(_, stride) => stride == cols,
+            Source::Column(..) => false,
+            Source::Number(_) => true,
+        }
+    }
+}
+
+/// Where an instruction's result goes, and its rows.
+#[derive(Clone, Copy)]
+struct Out {
+    ptr: *mut f32,
+    stride: usize,
+    rows: usize,
+    cols: usize,
+}
+
+impl Out {
+    /// As one row, if it and all arguments can be seen as one.
+    #[inline(always)]
+    fn joined(self, arguments: &[Source]) -> Self {
+        let whole = self.stride == self.cols && arguments.iter().all(|a| a.joins(self.cols));
+        if whole { Out { rows: 1, cols: self.rows * self.cols, ..self } } else { self }
+    }
+    #[inline(always)]
+    unsafe fn row(self, row: usize) -> *mut f32 {
+        // SAFETY: the caller vouches for the row.
+        unsafe { self.ptr.add(row * self.stride) }
+    }
 }
 
 #[inline(always)]
@@ -194,126 +252,186 @@ unsafe fn interpret(
     operands: &[Operand],
     moment: &Moment,
     scratch: *mut f32,
+    to: Elsewhere,
 ) -> *mut f32 {
+    let find = |argument: Argument| match argument {
+        Argument::Block => Source::Stretches(block.ptr, block.stride),
+        // SAFETY: an earlier instruction's part of the scratch.
+        Argument::Result(i) => Source::Stretches(unsafe { scratch.add(i * BLOCK) }, block.stride),
+        Argument::Number(x) => Source::Number(x),
+        Argument::Operand(i) => {
+            let o = operands[i];
+            if o.col_stride == 0 { Source::Column(o.ptr, o.row_stride) } else { Source::Stretches(o.ptr, o.row_stride) }
+        }
+    };
     for (place, instruction) in t.iter().enumerate() {
-        for row in 0..block.rows {
-            // SAFETY: every place is within the block, an operand, or the scratch that the caller vouches for.
-            unsafe {
-                let within = row * block.stride;
-                let find = |argument: Argument| match argument {
-                    Argument::Block => Row::Stretch(block.ptr.add(within)),
-                    Argument::Result(i) => Row::Stretch(scratch.add(i * BLOCK + within)),
-                    Argument::Number(x) => Row::One(x),
-                    Argument::Operand(i) => {
-                        let o = operands[i];
-                        let at = o.ptr.add(row * o.row_stride);
-                        if o.col_stride == 0 { Row::One(*at) } else { Row::Stretch(at) }
-                    }
-                };
-                let [a, b, c] = instruction.arguments;
-                let out = scratch.add(place * BLOCK + within);
-                match instruction.element {
-                    Element::Unary(f) => unary(f, find(a), out, block.cols),
-                    Element::Binary(f) => binary(f, find(a), find(b), out, block.cols),
-                    Element::Select => select(find(a), find(b), find(c), out, block.cols),
-                    Element::Random(stream) => {
+        // SAFETY: every place is within the block, an operand, or what the caller vouches for.
+        unsafe {
+            let (ptr, stride) = match to {
+                Some(to) if place + 1 == t.len() => to,
+                _ => (scratch.add(place * BLOCK), block.stride),
+            };
+            let out = Out { ptr, stride, rows: block.rows, cols: block.cols };
+            let [a, b, c] = instruction.arguments;
+            match instruction.element {
+                Element::Unary(f) => unary(f, find(a), out),
+                Element::Binary(f) => binary(f, find(a), find(b), out),
+                Element::Select => select(find(a), find(b), find(c), out),
+                Element::Random(stream) => {
+                    for row in 0..block.rows {
                         let first = moment.position * block.sample + block.first + row as u64 * block.width;
-                        random(moment, random_stream(stream, moment.update), first, out, block.cols);
+                        random(moment, random_stream(stream, moment.update), first, out.row(row), block.cols);
                     }
                 }
             }
         }
     }
-    match t.len() {
-        0 => block.ptr,
+    match (t.len(), to) {
+        (0, _) => block.ptr,
+        (_, Some((to, _))) => to,
         // SAFETY: the last instruction's part of the scratch.
-        n => unsafe { scratch.add((n - 1) * BLOCK) },
+        (n, None) => unsafe { scratch.add((n - 1) * BLOCK) },
     }
 }
 
+/// Numbers that are read together, computed, and written together: the compiler makes registers of them.
+const LANES: usize = 16;
+
 #[inline(always)]
-unsafe fn map1(a: Row, out: *mut f32, n: usize, f: impl Fn(f32) -> f32) {
-    // SAFETY: the caller vouches for n numbers at each place.
-    unsafe {
-        match a {
-            Row::Stretch(a) => (0..n).for_each(|i| *out.add(i) = f(*a.add(i))),
-            Row::One(a) => {
-                let y = f(a);
-                (0..n).for_each(|i| *out.add(i) = y);
+unsafe fn lanes(from: *const f32) -> [f32; LANES] {
+    // SAFETY: the caller vouches for so many numbers.
+    unsafe { from.cast::<[f32; LANES]>().read_unaligned() }
+}
+
+#[inline(always)]
+unsafe fn map1(a: Source, out: Out, f: impl Fn(f32) -> f32) {
+    let out = out.joined(&[a]);
+    let n = out.cols;
+    for row in 0..out.rows {
+        // SAFETY: the caller vouches for n numbers at each place.
+        unsafe {
+            let to = out.row(row);
+            match a.row(row) {
+                Row::Stretch(a) => {
+                    let whole = n / LANES * LANES;
+                    for i in (0..whole).step_by(LANES) {
+                        let mut x = lanes(a.add(i));
+                        x.iter_mut().for_each(|x| *x = f(*x));
+                        to.add(i).cast::<[f32; LANES]>().write_unaligned(x);
+                    }
+                    (whole..n).for_each(|i| *to.add(i) = f(*a.add(i)));
+                }
+                Row::One(a) => {
+                    let y = f(a);
+                    (0..n).for_each(|i| *to.add(i) = y);
+                }
             }
         }
     }
 }
 
 #[inline(always)]
-unsafe fn map2(a: Row, b: Row, out: *mut f32, n: usize, f: impl Fn(f32, f32) -> f32) {
-    // SAFETY: the caller vouches for n numbers at each place.
-    unsafe {
-        match (a, b) {
-            (Row::Stretch(a), Row::Stretch(b)) => (0..n).for_each(|i| *out.add(i) = f(*a.add(i), *b.add(i))),
-            (Row::Stretch(a), Row::One(b)) => (0..n).for_each(|i| *out.add(i) = f(*a.add(i), b)),
-            (Row::One(a), Row::Stretch(b)) => (0..n).for_each(|i| *out.add(i) = f(a, *b.add(i))),
-            (Row::One(a), Row::One(b)) => {
-                let y = f(a, b);
-                (0..n).for_each(|i| *out.add(i) = y);
+unsafe fn map2(a: Source, b: Source, out: Out, f: impl Fn(f32, f32) -> f32) {
+    let out = out.joined(&[a, b]);
+    let n = out.cols;
+    let whole = n / LANES * LANES;
+    for row in 0..out.rows {
+        // SAFETY: the caller vouches for n numbers at each place.
+        unsafe {
+            let to = out.row(row);
+            match (a.row(row), b.row(row)) {
+                (Row::Stretch(a), Row::Stretch(b)) => {
+                    for i in (0..whole).step_by(LANES) {
+                        let (mut x, y) = (lanes(a.add(i)), lanes(b.add(i)));
+                        x.iter_mut().zip(y).for_each(|(x, y)| *x = f(*x, y));
+                        to.add(i).cast::<[f32; LANES]>().write_unaligned(x);
+                    }
+                    (whole..n).for_each(|i| *to.add(i) = f(*a.add(i), *b.add(i)));
+                }
+                (Row::Stretch(a), Row::One(b)) => {
+                    for i in (0..whole).step_by(LANES) {
+                        let mut x = lanes(a.add(i));
+                        x.iter_mut().for_each(|x| *x = f(*x, b));
+                        to.add(i).cast::<[f32; LANES]>().write_unaligned(x);
+                    }
+                    (whole..n).for_each(|i| *to.add(i) = f(*a.add(i), b));
+                }
+                (Row::One(a), Row::Stretch(b)) => {
+                    for i in (0..whole).step_by(LANES) {
+                        let mut y = lanes(b.add(i));
+                        y.iter_mut().for_each(|y| *y = f(a, *y));
+                        to.add(i).cast::<[f32; LANES]>().write_unaligned(y);
+                    }
+                    (whole..n).for_each(|i| *to.add(i) = f(a, *b.add(i)));
+                }
+                (Row::One(a), Row::One(b)) => {
+                    let y = f(a, b);
+                    (0..n).for_each(|i| *to.add(i) = y);
+                }
             }
         }
     }
 }
 
 #[inline(always)]
-unsafe fn unary(f: Unary, a: Row, out: *mut f32, n: usize) {
+unsafe fn unary(f: Unary, a: Source, out: Out) {
     let one = |yes: bool| if yes { 1.0 } else { 0.0 };
     // SAFETY: the caller's promise.
     unsafe {
         match f {
-            Unary::Negative => map1(a, out, n, |x| -x),
-            Unary::Absolute => map1(a, out, n, f32::abs),
-            Unary::Sign => map1(a, out, n, |x| one(x > 0.0) - one(x < 0.0)),
-            Unary::Exp => map1(a, out, n, math::exp),
-            Unary::Log => map1(a, out, n, math::log),
-            Unary::Sqrt => map1(a, out, n, f32::sqrt),
-            Unary::Square => map1(a, out, n, |x| x * x),
-            Unary::Reciprocal => map1(a, out, n, |x| 1.0 / x),
+            Unary::Negative => map1(a, out, |x| -x),
+            Unary::Absolute => map1(a, out, f32::abs),
+            Unary::Sign => map1(a, out, |x| one(x > 0.0) - one(x < 0.0)),
+            Unary::Exp => map1(a, out, math::exp),
+            Unary::Log => map1(a, out, math::log),
+            Unary::Sqrt => map1(a, out, f32::sqrt),
+            Unary::Square => map1(a, out, |x| x * x),
+            Unary::Reciprocal => map1(a, out, |x| 1.0 / x),
             // A NaN stays one, so that a step that went wrong is seen.
-            Unary::Relu => map1(a, out, n, |x| if x < 0.0 { 0.0 } else { x }),
-            Unary::Sigmoid => map1(a, out, n, math::sigmoid),
-            Unary::Tanh => map1(a, out, n, math::tanh),
-            Unary::Softplus => map1(a, out, n, math::softplus),
+            Unary::Relu => map1(a, out, |x| if x < 0.0 { 0.0 } else { x }),
+            Unary::Sigmoid => map1(a, out, math::sigmoid),
+            Unary::Tanh => map1(a, out, math::tanh),
+            Unary::Softplus => map1(a, out, math::softplus),
         }
     }
 }
 
 #[inline(always)]
-unsafe fn binary(f: Binary, a: Row, b: Row, out: *mut f32, n: usize) {
+unsafe fn binary(f: Binary, a: Source, b: Source, out: Out) {
     let one = |yes: bool| if yes { 1.0 } else { 0.0 };
     // SAFETY: the caller's promise.
     unsafe {
         match f {
-            Binary::Add => map2(a, b, out, n, |a, b| a + b),
-            Binary::Subtract => map2(a, b, out, n, |a, b| a - b),
-            Binary::Multiply => map2(a, b, out, n, |a, b| a * b),
-            Binary::Divide => map2(a, b, out, n, |a, b| a / b),
-            Binary::Maximum => map2(a, b, out, n, |a, b| if a < b { b } else { a }),
-            Binary::Minimum => map2(a, b, out, n, |a, b| if a > b { b } else { a }),
-            Binary::Greater => map2(a, b, out, n, |a, b| one(a > b)),
-            Binary::GreaterEqual => map2(a, b, out, n, |a, b| one(a >= b)),
-            Binary::Equal => map2(a, b, out, n, |a, b| one(a == b)),
+            Binary::Add => map2(a, b, out, |a, b| a + b),
+            Binary::Subtract => map2(a, b, out, |a, b| a - b),
+            Binary::Multiply => map2(a, b, out, |a, b| a * b),
+            Binary::Divide => map2(a, b, out, |a, b| a / b),
+            Binary::Maximum => map2(a, b, out, |a, b| if a < b { b } else { a }),
+            Binary::Minimum => map2(a, b, out, |a, b| if a > b { b } else { a }),
+            Binary::Greater => map2(a, b, out, |a, b| one(a > b)),
+            Binary::GreaterEqual => map2(a, b, out, |a, b| one(a >= b)),
+            Binary::Equal => map2(a, b, out, |a, b| one(a == b)),
         }
     }
 }
 
 #[inline(always)]
-unsafe fn select(condition: Row, yes: Row, no: Row, out: *mut f32, n: usize) {
+unsafe fn select(condition: Source, yes: Source, no: Source, out: Out) {
     let at = |row: Row, i: usize| match row {
         // SAFETY: the caller vouches for n numbers.
         Row::Stretch(p) => unsafe { *p.add(i) },
         Row::One(x) => x,
     };
-    for i in 0..n {
-        let y = if at(condition, i) != 0.0 { at(yes, i) } else { at(no, i) };
-        // SAFETY: the caller vouches for n numbers.
-        unsafe { *out.add(i) = y };
+    let out = out.joined(&[condition, yes, no]);
+    for row in 0..out.rows {
+        // SAFETY: the caller vouches for n numbers at each place.
+        unsafe {
+            let (condition, yes, no, to) = (condition.row(row), yes.row(row), no.row(row), out.row(row));
+            for i in 0..out.cols {
+                let y = if at(condition, i) != 0.0 { at(yes, i) } else { at(no, i) };
+                *to.add(i) = y;
+            }
+        }
     }
 }
 

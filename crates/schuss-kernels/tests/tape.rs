@@ -47,7 +47,7 @@ fn one(isa: Isa, element: Element, arguments: [Argument; 3], cols: usize, block:
     let what =
         Block { ptr: block.as_mut_ptr(), rows: ROWS, cols, stride: STRIDE, first: 0, width: cols as u64, sample: 0 };
     // SAFETY: this machine has `isa`; all arrays have ROWS · STRIDE numbers, the scratch one block.
-    let out = unsafe { run(isa, &tape, what, &operands, &Moment::default(), scratch.as_mut_ptr()) };
+    let out = unsafe { run(isa, &tape, what, &operands, &Moment::default(), scratch.as_mut_ptr(), None) };
     // SAFETY: within the scratch.
     (0..ROWS * cols).map(|i| unsafe { *out.add(i / cols * STRIDE + i % cols) }).collect()
 }
