@@ -12,9 +12,10 @@ import sys
 
 import reference
 
-PARTS = ["optimizers", "optimizers_more", "optimizers_whole", "optimizers_rules", "optimizers_model", "optimizers_matrices",
-         "optimizers_rates", "dialects", "around", "schedules", "losses", "activations", "metrics", "initializers",
-         "training", "buffers", "layers", "digits", "augmentation", "pictures"]
+PARTS = ["optimizers", "optimizers_more", "optimizers_whole", "optimizers_rules", "optimizers_model",
+         "optimizers_matrices", "optimizers_rates", "dialects", "around", "schedules", "losses", "activations",
+         "metrics", "initializers", "training", "buffers", "layers", "digits", "augmentation", "quadratic_deep",
+         "models", "pictures"]
 
 reference.check_float64()
 for part in sys.argv[1:] or PARTS:

@@ -8,7 +8,8 @@ use schuss::recipe::{LayerSummary, Recipe, Setup, Tables};
 use schuss::{Error, Model};
 use std::path::Path;
 
-/// Layers, shapes and parameters of a model; with `--plan` the plan of its training step.
+/// Layers, shapes, parameters and multiply-adds (of one sample at prediction) of a model, and the memory of a step; with
+/// `--plan` the plan of its training step.
 pub fn summary(arguments: &arguments::Summary, out: &mut Output) -> Result {
     let what = arguments.what.as_deref();
     let ends_in = |end: &str| what.and_then(Path::extension).is_some_and(|e| e == end);
@@ -33,25 +34,43 @@ pub fn summary(arguments: &arguments::Summary, out: &mut Output) -> Result {
     let tables = Tables::default();
     let setup = Setup::new(recipe.resolve(&tables)?, &tables)?;
     layers(&setup.summary()?, out)?;
+    let (batch, mut machine) = (setup.batch_size()?, setup.machine()?);
+    let memory = machine.memory(batch)?;
+    let of = |bytes: usize| format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64);
+    out.line(format!(
+        "memory of a training step, batch {batch}: {} for variables, {} for what lives within it; data {}",
+        of(memory.variables),
+        of(memory.step),
+        of(setup.data_bytes())
+    ))?;
     if arguments.plan {
-        let batch = setup.batch_size()?;
         out.line("")?;
-        out.line(setup.machine()?.describe(batch)?.trim_end())?;
+        out.line(machine.describe(batch)?.trim_end())?;
     }
     Ok(())
 }
 
 fn layers(lines: &[LayerSummary], out: &mut Output) -> Result {
+    // Columns that say something only.
     let buffers: usize = lines.iter().map(|l| l.buffers).sum();
-    let row = |name: &str, kind: &str, output: String, parameters: usize, own: usize| {
-        let mut row = vec![name.to_owned(), kind.to_owned(), output, count(parameters)];
-        // A column of its own only where there is something in it.
-        row.extend((buffers > 0).then(|| count(own)));
+    let connected = lines.iter().any(|l| !l.inputs.is_empty());
+    let row = |texts: [String; 4], numbers: [String; 3]| {
+        let ([name, kind, inputs, output], [parameters, fixed, products]) = (texts, numbers);
+        let mut row = vec![name, kind];
+        row.extend(connected.then_some(inputs));
+        row.extend([output, parameters]);
+        row.extend((buffers > 0).then_some(fixed));
+        row.push(products);
         row
     };
-    let mut rows = vec![["layer", "kind", "output", "parameters"].map(str::to_owned).to_vec()];
-    rows[0].extend((buffers > 0).then(|| "not trained".to_owned()));
-    rows.extend(lines.iter().map(|l| row(&l.name, l.kind, l.output.to_string(), l.parameters, l.buffers)));
-    rows.push(row("total", "", String::new(), lines.iter().map(|l| l.parameters).sum(), buffers));
+    let head = ["parameters", "not trained", "multiply-adds"];
+    let mut rows = vec![row(["layer", "kind", "inputs", "output"].map(str::to_owned), head.map(str::to_owned))];
+    let numbers = |l: &LayerSummary| [l.parameters, l.buffers, l.multiply_adds];
+    rows.extend(lines.iter().map(|l| {
+        let texts = [l.name.clone(), l.kind.into(), l.inputs.join(", "), l.output.to_string()];
+        row(texts, numbers(l).map(count))
+    }));
+    let total = |i: usize| count(lines.iter().map(|l| numbers(l)[i]).sum());
+    rows.push(row(["total", "", "", ""].map(str::to_owned), [0, 1, 2].map(total)));
     table(&rows, true).into_iter().try_for_each(|line| out.line(line))
 }

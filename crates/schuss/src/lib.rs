@@ -32,6 +32,6 @@ pub mod train;
 
 pub use data::Dataset;
 pub use error::{Error, Kind, Result};
-pub use model::Sequential;
+pub use model::{Network, Sequential};
 pub use recipe::Model;
 pub use train::FitOptions;

@@ -37,7 +37,7 @@ fn words(layer: &str, setting: &str) -> &'static str {
 
 fn built(input: &[usize], layer: &AnyLayer, training: bool) -> schuss::Result<Built> {
     let mut model = Sequential::new(input);
-    model.push(None, layer.clone());
+    layer_examples::push(&mut model, layer);
     model.build(training)
 }
 
@@ -188,6 +188,11 @@ fn what_does_not_fit_is_refused_by_name() {
     starts(
         error(&[4], BatchNormalization::new().gamma_initializer("one")),
         "layer batch_normalization: no initializer",
+    );
+    starts(error(&[4], QuadraticDeep), "layer quadratic_deep: the input is [batch, 4] and must be [batch, 100]");
+    starts(
+        error(&[4], StochasticDepth::new(-0.5)),
+        "layer stochastic_depth: `rate` is -0.5; allowed is a number from 0",
     );
     starts(error(&[4], Activation::new("rleu")), "layer activation: no activation `rleu`; did you mean `relu`?");
     let dense = || Dense::new(1);
@@ -406,6 +411,26 @@ fn dropout_draws_anew_for_each_update_layer_and_use() {
     let twice = of(&["a", "a"], moment);
     let kept = twice.iter().filter(|y| **y != 0.0).count() as f64 / 4000.0;
     assert!((kept - 0.25).abs() < 0.028, "{kept}");
+}
+
+#[test]
+fn stochastic_depth_leaves_out_whole_samples_and_keeps_the_mean() {
+    let n = 20_000;
+    let of = |training, update| {
+        let mut model = Sequential::new(&[3]);
+        model.push(None, Arc::new(StochasticDepth::new(0.25)));
+        let built = model.build(training).unwrap();
+        let mut reference = Reference::new(&built.graph, n).at(Moment { seed: 3, update, position: 0 });
+        reference.set(Source::Data, "x", Tensor::full(&[n, 3], 1.0));
+        reference.run(&[built.output]).remove(0).data
+    };
+    assert!(of(false, 0).iter().all(|y| *y == 1.0));
+    let y = of(true, 0);
+    assert!(y.chunks(3).all(|s| s.iter().all(|y| *y == s[0] && (*y == 0.0 || *y == 1.0 / 0.75))));
+    let mean = y.iter().sum::<f64>() / y.len() as f64;
+    // Four standard errors.
+    assert!((mean - 1.0).abs() < 4.0 * (0.25 / 0.75 / n as f64).sqrt(), "{mean}");
+    assert_ne!(y, of(true, 1));
 }
 
 #[test]

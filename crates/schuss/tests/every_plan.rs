@@ -281,7 +281,7 @@ fn layers() -> Vec<Case> {
         let width = input.iter().product();
         let name = format!("layer {i}, {}", layer.kind());
         let mut model = Sequential::new(&[7]).add(Dense::new(width).activation("tanh")).add(Reshape::new(&input));
-        model.push(Some("middle"), layer);
+        layer_examples::push(&mut model, &layer);
         let model = model.add(Flatten).add(Dense::new(3).activation("softmax"));
         let loss = losses::registry().make("sparse_categorical_crossentropy", &[]).unwrap();
         let (metrics, target, name) = (Vec::new(), TargetKind::Class(3), Box::leak(name.into_boxed_str()));

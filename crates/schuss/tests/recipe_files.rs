@@ -3,21 +3,27 @@
 use schuss::recipe::{Recipe, Tables, Training};
 use std::path::{Path, PathBuf};
 
-fn files() -> Vec<PathBuf> {
+fn files(start: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
     let mut files: Vec<_> = folder.read_dir().expect("recipes/").map(|f| f.expect("an entry").path()).collect();
+    files.retain(|f| f.file_name().expect("a file").to_string_lossy().starts_with(start));
     files.sort();
     files
+}
+
+/// The number behind these words.
+fn number(text: &str, words: &str) -> f64 {
+    let number = text.split(words).nth(1).and_then(|rest| rest.split([' ', ',']).next());
+    number.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("no number behind `{words}`"))
 }
 
 #[test]
 fn every_recipe_of_the_digits_reaches_what_it_promises() {
     let out = std::env::temp_dir().join(format!("schuss-recipe-files-{}", std::process::id()));
     let mut optimizers = Vec::new();
-    for (i, file) in files().iter().enumerate() {
+    for (i, file) in files("digits").iter().enumerate() {
         let text = std::fs::read_to_string(file).unwrap();
-        let promised: f64 =
-            text.split("accuracy of at least ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+        let promised = number(&text, "accuracy of at least ");
         let mut recipe = Recipe::from_toml(&text).unwrap();
         recipe.set("train.threads", 1i64).unwrap();
         recipe.set("train.seed", 1 + i as i64).unwrap();
@@ -32,4 +38,30 @@ fn every_recipe_of_the_digits_reaches_what_it_promises() {
     optimizers.sort_unstable();
     let nine = ["adadelta", "adagrad", "adam", "gradient_descent", "momentum", "nadam", "nag", "rmsprop", "sgd"];
     assert_eq!(optimizers, nine);
+}
+
+#[test]
+fn the_quadratic_ends_where_deepobs_ends() {
+    let out = std::env::temp_dir().join(format!("schuss-recipe-files-quadratic-{}", std::process::id()));
+    let files = files("quadratic_deep");
+    assert_eq!(files.len(), 3);
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let (mean, deviation) = (number(&text, "test loss of "), number(&text, " ± "));
+        let losses: Vec<f64> = (42..52i64)
+            .map(|seed| {
+                let mut recipe = Recipe::from_toml(&text).unwrap();
+                recipe.set("train.threads", 1i64).unwrap();
+                recipe.set("train.seed", seed).unwrap();
+                let training = Training::start(&recipe, Some(&out.join(seed.to_string())), &Tables::default()).unwrap();
+                let loss = training.run(&mut []).unwrap().test.expect("a part to test with").loss;
+                std::fs::remove_dir_all(&out).unwrap();
+                loss
+            })
+            .collect();
+        // Ten seeds there and ten here: three standard errors of the difference of two such means.
+        let error = 3.0 * deviation * (1.0f64 / 10.0 + 1.0 / 10.0).sqrt();
+        let found = losses.iter().sum::<f64>() / losses.len() as f64;
+        assert!((found - mean).abs() < error, "{}: {found} of {losses:?}", file.display());
+    }
 }

@@ -114,6 +114,19 @@ impl Dataset {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// Bytes that samples, targets and weights take in memory.
+    pub fn bytes(&self) -> usize {
+        let features = match &self.features {
+            Features::U8(v) => v.len(),
+            Features::F32(v) => size_of_val(v.as_slice()),
+        };
+        let targets = match &self.targets {
+            Targets::Classes(v) => size_of_val(v.as_slice()),
+            Targets::Numbers { values, .. } => size_of_val(values.as_slice()),
+            Targets::None => 0,
+        };
+        features + targets + self.weights.as_ref().map_or(0, |w| size_of_val(w.as_slice()))
+    }
     /// How many numbers a sample has.
     pub fn sample_len(&self) -> usize {
         self.shape.iter().product()

@@ -33,17 +33,20 @@
 //! ```
 
 use crate::build::Build;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::Value;
 use crate::registry::{Registry, Settings};
 use std::fmt::Debug;
 use std::sync::Arc;
 
 mod activation;
+mod add;
+mod average;
 mod average_pooling1d;
 mod average_pooling2d;
 mod average_pooling3d;
 mod batch_normalization;
+mod concatenate;
 mod conv1d;
 mod conv2d;
 mod conv2d_transpose;
@@ -68,24 +71,34 @@ mod leaky_relu;
 mod max_pooling1d;
 mod max_pooling2d;
 mod max_pooling3d;
+mod maximum;
+mod merge;
+mod minimum;
+mod multiply;
 mod normalization;
 mod pooling;
 mod prelu;
+mod quadratic_deep;
 mod relu;
 mod reshape;
 mod rms_normalization;
 mod separable_conv2d;
 mod softmax;
 mod spatial_dropout2d;
+mod stochastic_depth;
+mod subtract;
 mod up_sampling2d;
 mod weights;
 mod zero_padding2d;
 
 pub use activation::Activation;
+pub use add::Add;
+pub use average::Average;
 pub use average_pooling1d::AveragePooling1D;
 pub use average_pooling2d::AveragePooling2D;
 pub use average_pooling3d::AveragePooling3D;
 pub use batch_normalization::BatchNormalization;
+pub use concatenate::Concatenate;
 pub use conv1d::Conv1D;
 pub use conv2d::Conv2D;
 pub use conv2d_transpose::Conv2DTranspose;
@@ -109,14 +122,20 @@ pub use leaky_relu::LeakyReLU;
 pub use max_pooling1d::MaxPooling1D;
 pub use max_pooling2d::MaxPooling2D;
 pub use max_pooling3d::MaxPooling3D;
-pub use pooling::{Average, GlobalPooling, Max, Pooling, Reduce};
+pub use maximum::Maximum;
+pub use minimum::Minimum;
+pub use multiply::Multiply;
+pub use pooling::{GlobalPooling, Pooling, Reduce};
 pub use prelu::PReLU;
+pub use quadratic_deep::QuadraticDeep;
 pub use relu::ReLU;
 pub use reshape::Reshape;
 pub use rms_normalization::RMSNormalization;
 pub use separable_conv2d::SeparableConv2D;
 pub use softmax::Softmax;
 pub use spatial_dropout2d::SpatialDropout2D;
+pub use stochastic_depth::StochasticDepth;
+pub use subtract::Subtract;
 pub use up_sampling2d::UpSampling2D;
 pub use zero_padding2d::ZeroPadding2D;
 
@@ -124,10 +143,13 @@ pub use zero_padding2d::ZeroPadding2D;
 pub fn registry() -> Registry<AnyLayer> {
     let entries = [
         activation::ENTRY,
+        add::ENTRY,
+        average::ENTRY,
         average_pooling1d::ENTRY,
         average_pooling2d::ENTRY,
         average_pooling3d::ENTRY,
         batch_normalization::ENTRY,
+        concatenate::ENTRY,
         conv1d::ENTRY,
         conv2d::ENTRY,
         conv2d_transpose::ENTRY,
@@ -150,13 +172,19 @@ pub fn registry() -> Registry<AnyLayer> {
         max_pooling1d::ENTRY,
         max_pooling2d::ENTRY,
         max_pooling3d::ENTRY,
+        maximum::ENTRY,
+        minimum::ENTRY,
+        multiply::ENTRY,
         prelu::ENTRY,
+        quadratic_deep::ENTRY,
         relu::ENTRY,
         reshape::ENTRY,
         rms_normalization::ENTRY,
         separable_conv2d::ENTRY,
         softmax::ENTRY,
         spatial_dropout2d::ENTRY,
+        stochastic_depth::ENTRY,
+        subtract::ENTRY,
         up_sampling2d::ENTRY,
         zero_padding2d::ENTRY,
     ];
@@ -173,6 +201,16 @@ pub trait Layer: Debug + Send + Sync {
     }
     /// Writes the layer into `build`'s graph. `x` is `[batch, …]`.
     fn build(&self, build: &mut Build, x: Value) -> Result<Value>;
+    /// Writes the layer with all that it takes. Unless it says otherwise, that is one input.
+    fn build_all(&self, build: &mut Build, inputs: &[Value]) -> Result<Value> {
+        match inputs {
+            [x] => self.build(build, *x),
+            _ => {
+                let message = format!("{} takes one input and is given {}", self.kind(), inputs.len());
+                Err(Error::value("layer-inputs", message))
+            }
+        }
+    }
 }
 
 /// A shared layer.

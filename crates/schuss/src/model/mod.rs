@@ -1,9 +1,9 @@
-//! Models: layers in order, their parameters, and the store that holds their numbers.
+//! Models: layers and how they are connected, their parameters, and the store that holds their numbers.
 
+mod network;
 mod objective;
-mod sequential;
 mod variables;
 
+pub use network::{INPUT, NamedLayer, Network, Sequential};
 pub use objective::Objective;
-pub use sequential::{NamedLayer, Sequential};
 pub use variables::{Role, Variable, Variables};

@@ -4,7 +4,7 @@ use super::list::{List, Writes};
 use super::lower::{Lowered, Store, lower};
 use super::passes::{self, PASSES, Target};
 use super::prepare::prepare;
-use super::{Batch, Options, Spec, Sums};
+use super::{Batch, Memory, Options, Spec, Sums};
 use crate::data::stages::{Frame, Sizes};
 use crate::data::{Features, Step, Targets};
 use crate::error::{Error, Result};
@@ -361,6 +361,24 @@ impl Machine {
         let bad = |i: &usize| self.variables.read(*i).iter().any(|x| !x.is_finite());
         let name = |i: usize| self.variables.list()[i].name.clone();
         self.variables.weights().find(bad).map_or_else(|| "loss".into(), name)
+    }
+    /// What a training step for this batch size takes.
+    pub fn memory(&mut self, batch: usize) -> Result<Memory> {
+        let entry = self.step_entry(batch);
+        if matches!(entry, Entry::Accumulate { .. }) {
+            self.make_sums()?;
+        }
+        let place = self.plan(entry, batch.min(MICRO_BATCH))?;
+        let variables = self.variables.sizes().iter().sum::<usize>() * size_of::<f32>();
+        Ok(Memory { variables, step: self.plans[place].arena.len() * size_of::<f32>() })
+    }
+    /// What a step of so many samples runs first.
+    fn step_entry(&self, batch: usize) -> Entry {
+        match &self.training {
+            None => Entry::Evaluate { weighted: false },
+            Some(o) if batch > MICRO_BATCH => Entry::Accumulate { buffers: !o.assignments.is_empty() },
+            Some(_) => Entry::Update,
+        }
     }
     /// The plan of a training step for this batch size in words: phases and kernel calls.
     pub fn describe(&mut self, batch: usize) -> Result<String> {

@@ -53,6 +53,15 @@ pub struct Sums {
     pub finite: bool,
 }
 
+/// Bytes that a machine takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Of what outlives a step: parameters, buffers, what the optimizer keeps.
+    pub variables: usize,
+    /// Of what lives within a step of training: a batch, outputs of layers, gradients.
+    pub step: usize,
+}
+
 /// A batch: samples of a data set, by index.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {

@@ -30,6 +30,7 @@ impl Parts {
         let layer = |l: &crate::model::NamedLayer| LayerText {
             name: l.name.clone(),
             layer: text(l.layer.kind(), &l.layer.settings()),
+            inputs: l.inputs.clone(),
         };
         Description {
             layers: self.model.layers().iter().map(layer).collect(),
@@ -64,7 +65,8 @@ impl Parts {
         };
         let mut model = Sequential::new(&input);
         for l in &description.layers {
-            model.push(Some(&l.name), thing(&tables.layers, &l.layer)?);
+            let inputs: Vec<&str> = l.inputs.iter().map(String::as_str).collect();
+            model.connect(Some(&l.name), thing(&tables.layers, &l.layer)?, &inputs);
         }
         let metrics = description.metrics.iter().map(|m| thing(&tables.metrics, m)).collect::<Result<_>>()?;
         let loss = thing(&tables.losses, &description.loss)?;

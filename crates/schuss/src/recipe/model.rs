@@ -11,6 +11,10 @@ use crate::data::readers::file::show;
 use crate::data::stages::Stage;
 use crate::data::{Dataset, Features, Pipeline};
 use crate::error::{Error, Result};
+use crate::graph::ops::convolution::Convolution;
+use crate::graph::ops::convolution_input::ConvolutionInput;
+use crate::graph::ops::matmul::MatMul;
+use crate::graph::{Graph, Value};
 use crate::losses::AnyLoss;
 use crate::metrics::AnyMetric;
 use crate::model::Sequential;
@@ -286,13 +290,17 @@ impl Model {
 /// A line for each layer.
 pub(super) fn summary(model: &Sequential) -> Result<Vec<LayerSummary>> {
     let mut lines: Vec<LayerSummary> = Vec::new();
-    let built = model.build_each(false, |layer, output| {
+    let mut before = 0;
+    let built = model.build_each(false, |layer, graph, output| {
+        let new = graph.values().skip(std::mem::replace(&mut before, graph.nodes().len()));
         lines.push(LayerSummary {
             name: layer.name.clone(),
             kind: layer.layer.kind(),
-            output: output.clone(),
+            inputs: layer.inputs.clone(),
+            output: graph.shape(output).clone(),
             parameters: 0,
             buffers: 0,
+            multiply_adds: new.map(|v| multiply_adds(graph, v)).sum(),
         });
     })?;
     let owner = |lines: &[LayerSummary], p: &Parameter| {
@@ -310,6 +318,24 @@ pub(super) fn summary(model: &Sequential) -> Result<Vec<LayerSummary>> {
         lines[i].buffers += count(p);
     }
     Ok(lines)
+}
+
+/// Multiply-adds of a product or a convolution, for one sample; 0 of anything else.
+fn multiply_adds(g: &Graph, v: Value) -> usize {
+    let inputs = &g.node(v).inputs;
+    let numbers = |v: Value| g.shape(v).len(1);
+    // What of the second factor an element of a product, or of what is turned back, is a sum over.
+    let over = |w: Value| numbers(w) / g.shape(w).last().unwrap_or(1).max(1);
+    if let Some(product) = g.operation::<MatMul>(v) {
+        let sizes = g.shape(inputs[1]).sizes(1);
+        let inner = if product.transpose_b { sizes.last() } else { sizes.iter().rev().nth(1) };
+        return numbers(v) * inner.copied().unwrap_or(1);
+    }
+    match (g.operation::<Convolution>(v), g.operation::<ConvolutionInput>(v)) {
+        (Some(_), _) => numbers(v) * over(inputs[1]),
+        (_, Some(_)) => numbers(inputs[0]) * over(inputs[1]),
+        _ => 0,
+    }
 }
 
 /// The instruction set to run: what `SCHUSS_ISA` names, else the best.

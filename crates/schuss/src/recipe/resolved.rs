@@ -9,7 +9,7 @@ use crate::data::stages::Stage;
 use crate::error::{Error, Result};
 use crate::losses::AnyLoss;
 use crate::metrics::AnyMetric;
-use crate::model::{NamedLayer, Sequential};
+use crate::model::{NamedLayer, Network};
 use crate::optimizers::{Group, Optimizer, WHOLE};
 use crate::registry::{Argument, Settings, suggest};
 use crate::schedules::{Schedule, Sequence};
@@ -253,7 +253,7 @@ fn layers_of(tables: &Tables, layers: &Value) -> Result<Vec<NamedLayer>> {
     };
     let list = layers.as_array().filter(|l| !l.is_empty()).ok_or_else(|| wrong("it is no list, or empty"))?;
     // Only the names matter, which a model gives.
-    let mut model = Sequential::new(&[1]);
+    let mut model = Network::new(&[1]);
     for (i, layer) in list.iter().enumerate() {
         let place = format!("model.layers.{i}");
         let mut given = pairs(&place, layer.as_table().ok_or_else(|| wrong(&format!("{layer} is no table")))?)?;
@@ -264,9 +264,24 @@ fn layers_of(tables: &Tables, layers: &Value) -> Result<Vec<NamedLayer>> {
         };
         let (kind, name) = (text("kind")?, text("name")?);
         let kind = kind.ok_or_else(|| wrong(&format!("{place} has no kind")))?;
-        model.push(name.as_deref(), tables.layers.make(&kind, &given).map_err(|e| e.at(&place))?);
+        let inputs = match given.iter().position(|(k, _)| k == "inputs").map(|j| given.remove(j).1) {
+            None => Vec::new(),
+            Some(inputs) => names_of(&inputs).ok_or_else(|| {
+                let message = format!("{place}: `inputs` is {inputs}; it is a list of names of layers");
+                Error::value("recipe-type", message)
+            })?,
+        };
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        model.connect(name.as_deref(), tables.layers.make(&kind, &given).map_err(|e| e.at(&place))?, &inputs);
     }
     Ok(model.layers().to_vec())
+}
+
+/// The names in a list of at least one.
+fn names_of(list: &Argument) -> Option<Vec<String>> {
+    let Argument::List(list) = list else { return None };
+    let name = |a: &Argument| if let Argument::Text(name) = a { Some(name.clone()) } else { None };
+    list.iter().map(name).collect::<Option<Vec<_>>>().filter(|names| !names.is_empty())
 }
 
 fn known<'a>(what: &str, keys: impl Iterator<Item = &'a String>, names: &[&str]) -> Result<()> {
@@ -300,17 +315,22 @@ impl Resolved {
         }
         Ok(())
     }
-    /// The model for samples of these sizes and this target.
-    pub fn layers(&self, input: &[usize], target: TargetKind) -> Sequential {
-        let mut model = Sequential::new(input);
+    /// The model for samples of these sizes and this target. The error is about samples that it can't take.
+    pub fn layers(&self, input: &[usize], target: TargetKind) -> Result<Network> {
         match &self.model {
-            Architecture::Named { blueprint, .. } => {
+            Architecture::Named { name, blueprint, .. } => {
                 let (outputs, activation) = self.loss.output(target);
-                blueprint.layers(input, outputs, activation).into_iter().for_each(|layer| model.push(None, layer));
+                blueprint.network(input, outputs, activation).map_err(|e| e.at(format!("model {name}")))
             }
-            Architecture::Layers(layers) => layers.iter().for_each(|l| model.push(Some(&l.name), l.layer.clone())),
+            Architecture::Layers(layers) => {
+                let mut model = Network::new(input);
+                for l in layers {
+                    let inputs: Vec<&str> = l.inputs.iter().map(String::as_str).collect();
+                    model.connect(Some(&l.name), l.layer.clone(), &inputs);
+                }
+                Ok(model)
+            }
         }
-        model
     }
     /// A count, unless a word stands in its place.
     fn count(&self, name: &str) -> Option<usize> {
@@ -332,6 +352,7 @@ impl Resolved {
             batch_size,
             drop_remainder: self.data.bool("drop_remainder"),
             sampling: self.data.text("sampling").parse().expect("the setting allows no other words"),
+            shuffle: self.train.text("shuffle").parse().expect("the setting is one of the words"),
             seed: self.train.usize("seed") as u64,
             monitor: words("monitor").map(str::to_owned),
             mode: mode_of(&self.train),
@@ -384,6 +405,9 @@ impl Resolved {
                     let mut layer = Table::new();
                     layer.insert("kind".into(), l.layer.kind().into());
                     layer.insert("name".into(), l.name.as_str().into());
+                    if !l.inputs.is_empty() {
+                        layer.insert("inputs".into(), l.inputs.clone().into());
+                    }
                     layer.extend(table(&l.layer.settings()));
                     layer
                 };

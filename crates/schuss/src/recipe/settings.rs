@@ -47,6 +47,12 @@ pub const TRAIN: &[Setting] = &[
         Allowed::CountOr(&["full", "auto"]),
         "samples in a step; auto is 128, or full for an optimizer that is made for that",
     ),
+    setting(
+        "shuffle",
+        Default::Text("every_epoch"),
+        Allowed::OneOf(&["every_epoch", "once"]),
+        "when the order of samples is drawn: anew for every epoch, or at the start for all",
+    ),
     setting("seed", Default::Int(0), Allowed::Int(0, i64::MAX), "what every random number depends on"),
     setting("threads", Default::Text("auto"), Allowed::CountOr(&["auto"]), "auto: as many as the machine has"),
     setting("precision", Default::Text("f32"), Allowed::Text, "what the steps are computed in"),

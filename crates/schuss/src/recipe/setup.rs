@@ -38,12 +38,16 @@ pub struct LayerSummary {
     pub name: String,
     /// `dense`.
     pub kind: &'static str,
+    /// The layers whose outputs it takes; none are named where it takes that of the layer before alone.
+    pub inputs: Vec<String>,
     /// What comes out of it.
     pub output: Shape,
     /// Its parameters; those of a shared layer count at its first place.
     pub parameters: usize,
     /// Numbers of its buffers, which are not trained.
     pub buffers: usize,
+    /// Multiply-adds of its products and convolutions, for one sample at prediction.
+    pub multiply_adds: usize,
 }
 
 impl Setup {
@@ -87,7 +91,7 @@ impl Setup {
         };
         let target = train.target_kind().expect("data for training have targets");
         let metrics = recipe.metrics.get_or_insert_with(|| metrics::for_target(target).into_iter().collect()).clone();
-        let model = recipe.layers(&pipeline.output_shape(&loaded.schema.shape)?, target);
+        let model = recipe.layers(&pipeline.output_shape(&loaded.schema.shape)?, target)?;
         let (loss, schema) = (recipe.loss.clone(), loaded.schema);
         let parts = Parts { model, loss, metrics, target, schema, pipeline };
         Ok(Setup { recipe, train, validation, test, files: loaded.files, notes: loaded.notes, highest, parts })
@@ -148,6 +152,14 @@ impl Setup {
         let first = &order[..samples.min(order.len())];
         let epochs: Vec<Stream> = (0..epochs as u64).map(|e| Stream::named(seed, "augment").part(e)).collect();
         data::contact_sheet(&self.train, &self.parts.pipeline, first, &epochs, self.highest)
+    }
+    /// Bytes of the samples in memory, targets and weights among them.
+    pub fn data_bytes(&self) -> usize {
+        [Some(&self.train), self.validation.as_ref(), self.test.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(Dataset::bytes)
+            .sum()
     }
     /// Samples in each batch but the last.
     pub fn batch_size(&self) -> Result<usize> {

@@ -33,6 +33,9 @@ pub struct LayerText {
     pub name: String,
     /// What it is.
     pub layer: ThingText,
+    /// The layers whose outputs it takes; none are named where it takes that of the layer before alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<String>,
 }
 
 /// What a target is.

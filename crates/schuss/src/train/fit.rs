@@ -121,7 +121,7 @@ impl Loop<'_, '_, '_, '_> {
     /// The rest of the running epoch.
     fn epoch(&mut self, watch: Option<&Watch>) -> Result<()> {
         let epoch = self.progress.epoch;
-        let shuffle = Stream::named(self.options.seed, "shuffle").part(epoch as u64);
+        let shuffle = Stream::named(self.options.seed, "shuffle").part(self.options.shuffle.part(epoch));
         let order = self.options.sampling.order(self.run.data, shuffle);
         let batches = order.chunks(self.steps.size).take(self.steps.count);
         for indices in batches.skip(self.progress.step) {

@@ -18,7 +18,7 @@ pub use evaluate::{Scores, evaluate, metric_names, predict, predict_flip_average
 pub use event::{Callback, Event, Flow, State};
 pub use fit::{Origin, Outcome, Run, fit};
 pub use history::{History, Row};
-pub use options::{BatchSize, FitOptions, Mode};
+pub use options::{BatchSize, FitOptions, Mode, Shuffle};
 pub use plateau::ReduceOnPlateau;
 pub use sampling::Sampling;
 pub use snapshot::{Array, Progress, Snapshot, parameters, write};

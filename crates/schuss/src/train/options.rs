@@ -47,6 +47,34 @@ impl From<usize> for BatchSize {
     }
 }
 
+/// When the order of samples is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shuffle {
+    /// Anew for every epoch.
+    #[default]
+    EveryEpoch,
+    /// At the start, for all epochs.
+    Once,
+}
+
+impl FromStr for Shuffle {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "every_epoch" => Ok(Shuffle::EveryEpoch),
+            "once" => Ok(Shuffle::Once),
+            _ => Err(Error::value("unknown-shuffle", format!("shuffle is `{text}`; allowed are every_epoch and once"))),
+        }
+    }
+}
+
+impl Shuffle {
+    /// The part of the run's stream that an epoch, counted from 0, draws from.
+    pub(super) fn part(self, epoch: usize) -> u64 {
+        if self == Shuffle::Once { 0 } else { epoch as u64 }
+    }
+}
+
 /// Is a smaller or a greater value better?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -84,6 +112,8 @@ pub struct FitOptions<'a> {
     pub drop_remainder: bool,
     /// Which samples an epoch takes, and in which order.
     pub sampling: Sampling,
+    /// When the order of samples is drawn.
+    pub shuffle: Shuffle,
     /// What every random number of the run depends on.
     pub seed: u64,
     /// Samples to validate with after each epoch. With them the weights of the epoch with the least `val_loss` are kept
@@ -161,6 +191,7 @@ impl Default for FitOptions<'_> {
             batch_size: None,
             drop_remainder: false,
             sampling: Sampling::Shuffled,
+            shuffle: Shuffle::default(),
             seed: 0,
             validation: None,
             monitor: None,

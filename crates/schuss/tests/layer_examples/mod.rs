@@ -2,6 +2,7 @@
 
 use schuss::activations;
 use schuss::layers::*;
+use schuss::model::{INPUT, Network};
 use std::sync::Arc;
 
 /// Layers on inputs of these sizes, at least one of each kind.
@@ -21,10 +22,29 @@ pub fn examples() -> Vec<(Vec<usize>, AnyLayer)> {
         example(&[], Arc::new(Flatten)),
         example(&[3, 5, 2], Arc::new(Flatten)),
         example(&[6, 5], Arc::new(Reshape::new(&[2, 15]))),
+        example(&[100], Arc::new(QuadraticDeep)),
+        example(&[2, 3], Arc::new(StochasticDepth::new(0.4))),
     ];
+    all.extend(MERGES.map(|kind| example(&[3, 2], registry().make(kind, &[]).unwrap())));
+    all.push(example(&[3, 2], Arc::new(Concatenate::new(1))));
     all.extend(image_examples());
     all.extend(activations::registry().names().into_iter().map(|a| example(&[5], Arc::new(dense().activation(a)))));
     all
+}
+
+/// Layers that take several inputs.
+pub const MERGES: [&str; 7] = ["add", "average", "concatenate", "maximum", "minimum", "multiply", "subtract"];
+
+/// Adds the layer behind the last one: a layer of several inputs takes that and functions of it.
+pub fn push(model: &mut Network, layer: &AnyLayer) {
+    if !MERGES.contains(&layer.kind()) {
+        return model.push(None, layer.clone());
+    }
+    let x = model.layers().last().map_or(INPUT.to_owned(), |l| l.name.clone());
+    let left = model.connect(None, Arc::new(Activation::new("tanh")), &[&x]);
+    let right = model.connect(None, Arc::new(Activation::new("softsign")), &[&x]);
+    let all = [left.as_str(), &right, &x];
+    model.connect(None, layer.clone(), if layer.kind() == "subtract" { &all[..2] } else { &all });
 }
 
 /// Layers over images, at odd sizes.

@@ -13,6 +13,7 @@ pub mod idx;
 mod named;
 mod picture;
 pub mod pictures;
+mod quadratic_deep;
 mod resample;
 
 pub use file::FileRecord;

@@ -1,6 +1,6 @@
 //! Data sets known by name.
 
-use super::{AnyReader, cifar, digits, idx};
+use super::{AnyReader, cifar, digits, idx, quadratic_deep};
 use crate::error::{Error, Result};
 use crate::registry::{Entry, Page, Registry};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// Every data set known by name. Adding one: its entry, and its name here.
 pub fn named() -> Registry<Named> {
-    Registry::new("data set", [digits::ENTRY, MNIST, FASHION_MNIST, CIFAR10, CIFAR100])
+    Registry::new("data set", [digits::ENTRY, MNIST, FASHION_MNIST, CIFAR10, CIFAR100, quadratic_deep::ENTRY])
 }
 
 /// A data set known by name.

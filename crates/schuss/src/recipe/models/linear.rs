@@ -1,7 +1,9 @@
 //! No hidden layer: linear or logistic regression.
 
 use super::{AnyBlueprint, Blueprint, flat};
-use crate::layers::{AnyLayer, Dense};
+use crate::error::Result;
+use crate::layers::Dense;
+use crate::model::Network;
 use crate::registry::{Entry, Page};
 use std::sync::Arc;
 
@@ -21,9 +23,7 @@ pub const ENTRY: Entry<AnyBlueprint> = Entry {
 struct Linear;
 
 impl Blueprint for Linear {
-    fn layers(&self, input: &[usize], outputs: usize, activation: &str) -> Vec<AnyLayer> {
-        let mut layers = flat(input);
-        layers.push(Arc::new(Dense::new(outputs).activation(activation)));
-        layers
+    fn network(&self, input: &[usize], outputs: usize, activation: &str) -> Result<Network> {
+        Ok(flat(input).add(Dense::new(outputs).activation(activation)))
     }
 }

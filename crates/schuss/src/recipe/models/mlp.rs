@@ -1,7 +1,9 @@
 //! Dense layers, each of which sees all of the one before.
 
 use super::{AnyBlueprint, Blueprint, flat};
-use crate::layers::{AnyLayer, Dense, Dropout};
+use crate::error::Result;
+use crate::layers::{Dense, Dropout};
+use crate::model::Network;
 use crate::registry::{Allowed, Default, Entry, Page, Setting};
 use std::sync::Arc;
 
@@ -42,15 +44,14 @@ struct Mlp {
 }
 
 impl Blueprint for Mlp {
-    fn layers(&self, input: &[usize], outputs: usize, activation: &str) -> Vec<AnyLayer> {
-        let mut layers = flat(input);
+    fn network(&self, input: &[usize], outputs: usize, activation: &str) -> Result<Network> {
+        let mut model = flat(input);
         for &units in &self.units {
-            layers.push(Arc::new(Dense::new(units).activation(self.activation.as_str())));
+            model = model.add(Dense::new(units).activation(self.activation.as_str()));
             if self.dropout > 0.0 {
-                layers.push(Arc::new(Dropout::new(self.dropout)));
+                model = model.add(Dropout::new(self.dropout));
             }
         }
-        layers.push(Arc::new(Dense::new(outputs).activation(activation)));
-        layers
+        Ok(model.add(Dense::new(outputs).activation(activation)))
     }
 }

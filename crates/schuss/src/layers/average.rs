@@ -1,0 +1,39 @@
+//! The mean of several inputs.
+
+use super::{AnyLayer, Layer, merge};
+use crate::build::Build;
+use crate::error::Result;
+use crate::graph::Value;
+use crate::registry::{Entry, Page};
+use std::sync::Arc;
+
+pub const ENTRY: Entry<AnyLayer> = Entry {
+    name: "average",
+    page: Page {
+        summary: "the mean of its inputs",
+        equation: "y = (a + b + …) / n",
+        source: "Keras 3, keras.layers.Average",
+        differs: "As in Keras: an axis of size 1 is repeated. Inputs have as many axes as each other.",
+    },
+    settings: &[],
+    make: |_| Ok(Arc::new(Average)),
+};
+
+/// y = (a + b + …) / n.
+///
+/// Inputs `[batch, …]` of equal sizes, or 1 where others are greater. Errors: `layer-inputs`, `merge-shapes`.
+#[derive(Clone, Copy, Debug)]
+pub struct Average;
+
+impl Layer for Average {
+    fn kind(&self) -> &'static str {
+        ENTRY.name
+    }
+    fn build(&self, build: &mut Build, x: Value) -> Result<Value> {
+        self.build_all(build, &[x])
+    }
+    fn build_all(&self, build: &mut Build, inputs: &[Value]) -> Result<Value> {
+        let sum = merge::fold(&mut build.graph, self.kind(), inputs, |g, a, b| g.add(a, b))?;
+        build.graph.scale(sum, 1.0 / inputs.len() as f64)
+    }
+}
