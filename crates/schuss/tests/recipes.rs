@@ -74,6 +74,7 @@ from_logits = false
 [train]
 epochs = 30
 batch_size = \"auto\"
+shuffle = \"every_epoch\"
 seed = 0
 threads = \"auto\"
 precision = \"f32\"
