@@ -1,6 +1,7 @@
 //! The files in recipes/: each can be run, is what its head says, and reaches what it promises.
 
 use schuss::recipe::{Recipe, Tables, Training};
+use schuss::target::TargetKind;
 use std::path::{Path, PathBuf};
 
 fn files(start: &str) -> Vec<PathBuf> {
@@ -63,5 +64,24 @@ fn the_quadratic_ends_where_deepobs_ends() {
         let error = 3.0 * deviation * (1.0f64 / 10.0 + 1.0 / 5.0).sqrt();
         let found = losses.iter().sum::<f64>() / losses.len() as f64;
         assert!((found - mean).abs() < error, "{}: {found} of {losses:?}", file.display());
+    }
+}
+
+#[test]
+fn every_recipe_is_understood_and_says_where_it_comes_from() {
+    let tables = Tables::default();
+    for file in files("") {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(text.contains(&format!("`schuss train recipes/{name}`")) && text.contains("# Expected: "), "{name}");
+        let recipe = Recipe::from_toml(&text).unwrap().resolve(&tables).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let sample: &[usize] = match name.split('-').next().unwrap() {
+            "cifar10" => &[32, 32, 3],
+            "quadratic_deep" => &[100],
+            _ => &[28, 28],
+        };
+        let model = recipe.layers(sample, TargetKind::Class(10)).unwrap();
+        model.build(true).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(name.starts_with("digits") || text.contains("# Source: "), "{name} names no source");
     }
 }

@@ -7,6 +7,7 @@ use crate::registry::Registry;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+mod _2c2d;
 mod _3c3d;
 mod convnet;
 mod lenet5;
@@ -23,6 +24,7 @@ mod wideresnet16_4;
 /// The table of models. Adding one: a file, its `mod` above, and its line here.
 pub fn registry() -> Registry<AnyBlueprint> {
     let entries = [
+        _2c2d::ENTRY,
         _3c3d::ENTRY,
         convnet::ENTRY,
         lenet5::ENTRY,
