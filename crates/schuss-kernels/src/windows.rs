@@ -54,7 +54,17 @@ pub fn check(g: &Geometry) {
 
 /// Numbers of scratch memory for [`run`].
 pub fn scratch_len(f: WindowMap, g: &Geometry) -> usize {
+    // A sample or a block, and two lists of places behind it.
+    block_len(f, g) + (2 * places(g) + 1) * size_of::<usize>() / size_of::<f32>()
+}
+
+fn block_len(f: WindowMap, g: &Geometry) -> usize {
     if f.back() { g.input_len() } else { BLOCK }
+}
+
+/// Places of a whole window.
+fn places(g: &Geometry) -> usize {
+    g.size.iter().product()
 }
 
 /// Does `f` to the windows of these images. `x` is the first number of image 0: of images for what goes to windows and
@@ -80,21 +90,30 @@ pub unsafe fn run(
     let (forwards, backwards) = kernels(isa);
     let (input, output, channels) = (g.input_len(), g.output_len(), g.channels);
     assert!(scratch.len() >= scratch_len(f, g), "scratch memory is too short");
+    let (scratch, lists) = scratch.split_at_mut(block_len(f, g));
+    // SAFETY: any bits are numbers.
+    let (_, lists, _) = unsafe { lists.align_to_mut::<usize>() };
+    let (near, own) = lists.split_at_mut(places(g));
+    whole_window(g, near);
     for image in images {
         // SAFETY: the caller's promise; the image is one of those that can be read.
         unsafe {
             if f.back() {
-                let (own, second) = if f.takes_two() { (input, output) } else { (output, 0) };
-                let (x, v) = (x.add(image * own), v.wrapping_add(image * second));
+                let (first, second) = if f.takes_two() { (input, output) } else { (output, 0) };
+                let (x, v) = (x.add(image * first), v.wrapping_add(image * second));
                 match target {
                     Target::Store { to, .. } => {
                         let to = to.add(image * input);
-                        std::slice::from_raw_parts_mut(to, input).fill(0.0);
-                        backwards(f, g, x, v, to);
+                        if !tiled(g) {
+                            std::slice::from_raw_parts_mut(to, input).fill(0.0);
+                        }
+                        backwards(f, g, near, own, x, v, to);
                     }
                     Target::Tiles(done) => {
-                        scratch[..input].fill(0.0);
-                        backwards(f, g, x, v, scratch.as_mut_ptr());
+                        if !tiled(g) {
+                            scratch[..input].fill(0.0);
+                        }
+                        backwards(f, g, near, own, x, v, scratch.as_mut_ptr());
                         let places = g.input_places();
                         hand_on(scratch.as_mut_ptr(), image * places, places, channels, *done);
                     }
@@ -112,11 +131,11 @@ pub unsafe fn run(
                     match target {
                         Target::Store { to, stride } => {
                             let to = to.add(row * *stride + col);
-                            forwards(f, g, first..first + rows, col..col + cols, x, v, to, *stride);
+                            forwards(f, g, near, own, first..first + rows, col..col + cols, x, v, to, *stride);
                         }
                         Target::Tiles(done) => {
                             let ptr = scratch.as_mut_ptr();
-                            forwards(f, g, first..first + rows, col..col + cols, x, v, ptr, cols);
+                            forwards(f, g, near, own, first..first + rows, col..col + cols, x, v, ptr, cols);
                             done(Tile { row, col, rows, cols, ptr, stride: cols });
                         }
                     }
@@ -143,10 +162,21 @@ pub(crate) unsafe fn hand_on(from: *mut f32, row: usize, places: usize, cols: us
     }
 }
 
-/// `forwards(f, g, windows, channels, x, v, to, stride)`
-type Forwards = unsafe fn(WindowMap, &Geometry, Range<usize>, Range<usize>, *const f32, *const f32, *mut f32, usize);
-/// `backwards(f, g, x, v, to)`
-type Backwards = unsafe fn(WindowMap, &Geometry, *const f32, *const f32, *mut f32);
+/// `forwards(f, g, near, own, windows, channels, x, v, to, stride)`
+type Forwards = unsafe fn(
+    WindowMap,
+    &Geometry,
+    &[usize],
+    &mut [usize],
+    Range<usize>,
+    Range<usize>,
+    *const f32,
+    *const f32,
+    *mut f32,
+    usize,
+);
+/// `backwards(f, g, near, own, x, v, to)`
+type Backwards = unsafe fn(WindowMap, &Geometry, &[usize], &mut [usize], *const f32, *const f32, *mut f32);
 
 fn kernels(isa: Isa) -> (Forwards, Backwards) {
     match isa {
@@ -164,6 +194,8 @@ macro_rules! compiled {
         unsafe fn $forwards(
             f: WindowMap,
             g: &Geometry,
+            near: &[usize],
+            own: &mut [usize],
             windows: Range<usize>,
             cols: Range<usize>,
             x: *const f32,
@@ -172,12 +204,20 @@ macro_rules! compiled {
             stride: usize,
         ) {
             // SAFETY: the caller's promise.
-            unsafe { forwards::<$register>(f, g, windows, cols, x, v, to, stride) }
+            unsafe { forwards::<$register>(f, g, near, own, windows, cols, x, v, to, stride) }
         }
         $(#[target_feature(enable = $feature)])?
-        unsafe fn $backwards(f: WindowMap, g: &Geometry, x: *const f32, v: *const f32, to: *mut f32) {
+        unsafe fn $backwards(
+            f: WindowMap,
+            g: &Geometry,
+            near: &[usize],
+            own: &mut [usize],
+            x: *const f32,
+            v: *const f32,
+            to: *mut f32,
+        ) {
             // SAFETY: the caller's promise.
-            unsafe { backwards::<$register>(f, g, x, v, to) }
+            unsafe { backwards::<$register>(f, g, near, own, x, v, to) }
         }
     };
 }
@@ -197,22 +237,44 @@ fn taps(g: &Geometry, axis: usize, output: usize) -> Range<usize> {
     first..end.min(g.size[axis])
 }
 
-/// A window's places: where each begins in the image, in their order.
-struct Places<'a> {
+/// Where the places of a window that lies in the image are, seen from its first.
+fn whole_window(g: &Geometry, to: &mut [usize]) {
+    let [size, step] = [g.size, g.dilation];
+    for (i, to) in to.iter_mut().enumerate() {
+        let tap = [i / size[2] / size[1], i / size[2] % size[1], i % size[2]];
+        let line = tap[0] * step[0] * g.input[1] + tap[1] * step[1];
+        *to = (line * g.input[2] + tap[2] * step[2]) * g.channels;
+    }
+}
+
+/// Do windows share no place?
+fn apart(g: &Geometry) -> bool {
+    (0..3).all(|i| g.output[i] == 1 || (g.dilation[i] == 1 && g.size[i] <= g.strides[i]))
+}
+
+/// Is every place of the image in exactly one window?
+fn tiled(g: &Geometry) -> bool {
+    let covered = |i: usize| g.dilation[i] == 1 && g.size[i] * g.output[i] == g.input[i] && g.before[i] == 0;
+    (0..3).all(|i| covered(i) && (g.output[i] == 1 || g.size[i] == g.strides[i]))
+}
+
+/// A window as it moves over an image.
+struct Mover<'a> {
     g: &'a Geometry,
+    /// Which of its places lie in the image, along each axis.
     taps: [Range<usize>; 3],
     output: [usize; 3],
 }
 
-impl<'a> Places<'a> {
-    /// Of the n-th window of an image.
+impl<'a> Mover<'a> {
+    /// At the n-th window of an image.
     #[inline(always)]
-    fn of(g: &'a Geometry, window: usize) -> Self {
+    fn at(g: &'a Geometry, window: usize) -> Self {
         let rest = window / g.output[2];
         let output = [rest / g.output[1], rest % g.output[1], window % g.output[2]];
-        Places { g, taps: std::array::from_fn(|axis| taps(g, axis, output[axis])), output }
+        Mover { g, taps: std::array::from_fn(|axis| taps(g, axis, output[axis])), output }
     }
-    /// Goes on to the next window, past the last one to nowhere.
+    /// Goes on to the next window, and past the last one to the first.
     #[inline(always)]
     fn advance(&mut self) {
         for axis in (0..3).rev() {
@@ -227,56 +289,78 @@ impl<'a> Places<'a> {
             }
         }
     }
+    /// Where a place of the window is in the image, along an axis.
     #[inline(always)]
-    fn count(&self) -> usize {
-        self.taps.iter().map(ExactSizeIterator::len).product()
+    fn along(&self, axis: usize, tap: usize) -> usize {
+        self.output[axis] * self.g.strides[axis] + tap * self.g.dilation[axis] - self.g.before[axis]
     }
+    /// Where the window's places begin, in their order: a number for all, and one for each. `near` are those of a whole
+    /// window, `own` is room for as many.
     #[inline(always)]
-    fn each(&self, mut f: impl FnMut(usize)) {
+    fn places<'b>(&self, near: &'b [usize], own: &'b mut [usize]) -> (usize, &'b [usize]) {
         let g = self.g;
-        let at =
-            |axis: usize, tap: usize| self.output[axis] * g.strides[axis] + tap * g.dilation[axis] - g.before[axis];
+        let line = |d: usize, h: usize| (self.along(0, d) * g.input[1] + self.along(1, h)) * g.input[2];
+        if self.taps.iter().zip(g.size).all(|(taps, n)| taps.len() == n) {
+            return ((line(0, 0) + self.along(2, 0)) * g.channels, near);
+        }
+        let mut count = 0;
         for d in self.taps[0].clone() {
             for h in self.taps[1].clone() {
-                let line = (at(0, d) * g.input[1] + at(1, h)) * g.input[2];
                 for w in self.taps[2].clone() {
-                    f((line + at(2, w)) * g.channels);
+                    own[count] = (line(d, h) + self.along(2, w)) * g.channels;
+                    count += 1;
                 }
             }
         }
+        (0, &own[..count])
     }
-    /// The greatest numbers of some channels, those of `x` on; nothing where a number is not finite.
-    #[inline(always)]
-    unsafe fn greatest<V: Register>(&self, x: *const f32, part: V::Part) -> Option<V> {
-        let (mut greatest, mut sum) = (V::splat(f64::NEG_INFINITY), V::splat(0.0));
-        self.each(|at| {
-            // SAFETY: the caller vouches for the image.
-            let y = unsafe { V::load_part(x.add(at), part) };
-            greatest = greatest.max(y);
-            sum = sum + y;
-        });
-        // What is not finite makes the sum so; a sum that overflows is only taken for it.
-        (sum * V::splat(0.0)).is_zero().then_some(greatest)
+}
+
+#[inline(always)]
+unsafe fn load<V: Register, const WHOLE: bool>(from: *const f32, part: V::Part) -> V {
+    // SAFETY: the caller's promise.
+    unsafe { if WHOLE { V::load(from) } else { V::load_part(from, part) } }
+}
+
+#[inline(always)]
+unsafe fn store<V: Register, const WHOLE: bool>(x: V, to: *mut f32, part: V::Part) {
+    // SAFETY: the caller's promise.
+    unsafe { if WHOLE { x.store(to) } else { x.store_part(to, part) } }
+}
+
+/// The greatest numbers of some channels, those of `x` on; nothing where a number is not finite.
+#[inline(always)]
+unsafe fn greatest<V: Register, const WHOLE: bool>(places: &[usize], x: *const f32, part: V::Part) -> Option<V> {
+    let (mut greatest, mut sum) = (V::splat(f64::NEG_INFINITY), V::splat(0.0));
+    for at in places {
+        // SAFETY: the caller vouches for the image.
+        let y: V = unsafe { load::<V, WHOLE>(x.add(*at), part) };
+        greatest = greatest.max(y);
+        sum = sum + y;
     }
-    /// The first place of the greatest number of a channel, and whether it is NaN.
-    #[inline(always)]
-    unsafe fn winner(&self, x: *const f32) -> usize {
-        let mut best: Option<(usize, f32)> = None;
-        self.each(|at| {
-            // SAFETY: the caller vouches for the image.
-            let y = unsafe { *x.add(at) };
-            if best.is_none_or(|(_, b)| y > b || (y.is_nan() && !b.is_nan())) {
-                best = Some((at, y));
-            }
-        });
-        best.expect("every window holds a place").0
+    // What is not finite makes the sum so; a sum that overflows is only taken for it.
+    (sum * V::splat(0.0)).is_zero().then_some(greatest)
+}
+
+/// The first place of the greatest number of a channel; of a NaN, if there is one.
+unsafe fn winner(places: &[usize], x: *const f32) -> usize {
+    let mut best: Option<(usize, f32)> = None;
+    for at in places {
+        // SAFETY: the caller vouches for the image.
+        let y = unsafe { *x.add(*at) };
+        if best.is_none_or(|(_, b)| y > b || (y.is_nan() && !b.is_nan())) {
+            best = Some((*at, y));
+        }
     }
+    best.expect("every window holds a place").0
 }
 
 #[inline(always)]
 unsafe fn forwards<V: Register>(
     f: WindowMap,
     g: &Geometry,
+    near: &[usize],
+    own: &mut [usize],
     windows: Range<usize>,
     cols: Range<usize>,
     x: *const f32,
@@ -284,72 +368,126 @@ unsafe fn forwards<V: Register>(
     to: *mut f32,
     stride: usize,
 ) {
-    let mut places = Places::of(g, windows.start);
+    let whole = cols.len() / V::COUNT * V::COUNT;
+    let mut mover = Mover::at(g, windows.start);
     for row in 0..windows.len() {
-        for col in cols.clone().step_by(V::COUNT) {
-            let n = (cols.end - col).min(V::COUNT);
-            let part = V::part(n);
-            // SAFETY: places of the images, and of what is written.
-            unsafe {
-                let (x, to) = (x.add(col), to.add(row * stride + col - cols.start));
-                let y = match f {
-                    WindowMap::Sum { mean } => {
-                        let mut sum = V::splat(0.0);
-                        places.each(|at| sum = sum + V::load_part(x.add(at), part));
-                        if mean { sum / V::splat(places.count() as f64) } else { sum }
-                    }
-                    WindowMap::Max => match places.greatest::<V>(x, part) {
-                        Some(greatest) => greatest,
-                        None => {
-                            (0..n).for_each(|i| *to.add(i) = *x.add(i + places.winner(x.add(i))));
-                            continue;
-                        }
-                    },
-                    _ => {
-                        let v = v.add(col);
-                        (0..n).for_each(|i| *to.add(i) = *v.add(i + places.winner(x.add(i))));
-                        continue;
-                    }
-                };
-                y.store_part(to, part);
+        let (base, places) = mover.places(near, own);
+        // SAFETY: places of the images, and of what is written.
+        unsafe {
+            let (x, v, to) = (x.add(base + cols.start), v.wrapping_add(base + cols.start), to.add(row * stride));
+            for col in (0..whole).step_by(V::COUNT) {
+                window::<V, true>(f, places, x.add(col), v.wrapping_add(col), to.add(col), V::COUNT);
+            }
+            if whole < cols.len() {
+                let n = cols.len() - whole;
+                window::<V, false>(f, places, x.add(whole), v.wrapping_add(whole), to.add(whole), n);
             }
         }
-        places.advance();
+        mover.advance();
+    }
+}
+
+/// What becomes of a window, for `n` channels of a register.
+#[inline(always)]
+unsafe fn window<V: Register, const WHOLE: bool>(
+    f: WindowMap,
+    places: &[usize],
+    x: *const f32,
+    v: *const f32,
+    to: *mut f32,
+    n: usize,
+) {
+    let part = V::part(n);
+    // SAFETY: the caller's promise.
+    unsafe {
+        let y = match f {
+            WindowMap::Sum { mean } => {
+                let mut sum = V::splat(0.0);
+                for at in places {
+                    sum = sum + load::<V, WHOLE>(x.add(*at), part);
+                }
+                if mean { sum / V::splat(places.len() as f64) } else { sum }
+            }
+            WindowMap::Max => match greatest::<V, WHOLE>(places, x, part) {
+                Some(greatest) => greatest,
+                None => return (0..n).for_each(|i| *to.add(i) = *x.add(i + winner(places, x.add(i)))),
+            },
+            _ => return (0..n).for_each(|i| *to.add(i) = *v.add(i + winner(places, x.add(i)))),
+        };
+        store::<V, WHOLE>(y, to, part);
     }
 }
 
 #[inline(always)]
-unsafe fn backwards<V: Register>(f: WindowMap, g: &Geometry, x: *const f32, v: *const f32, to: *mut f32) {
-    let mut places = Places::of(g, 0);
+unsafe fn backwards<V: Register>(
+    f: WindowMap,
+    g: &Geometry,
+    near: &[usize],
+    own: &mut [usize],
+    x: *const f32,
+    v: *const f32,
+    to: *mut f32,
+) {
+    let (channels, apart) = (g.channels, apart(g));
+    let whole = channels / V::COUNT * V::COUNT;
+    let spread = matches!(f, WindowMap::Spread { .. });
+    let mut mover = Mover::at(g, 0);
     for window in 0..g.output_places() {
-        for col in (0..g.channels).step_by(V::COUNT) {
-            let n = (g.channels - col).min(V::COUNT);
-            let part = V::part(n);
-            let own = window * g.channels + col;
-            // SAFETY: places of the images, and of what is written.
-            unsafe {
-                let to = to.add(col);
-                if let WindowMap::Spread { mean } = f {
-                    let d = V::load_part(x.add(own), part);
-                    let d = if mean { d / V::splat(places.count() as f64) } else { d };
-                    places.each(|at| (V::load_part(to.add(at), part) + d).store_part(to.add(at), part));
-                    continue;
-                }
-                let (x, v) = (x.add(col), v.add(own));
-                let Some(greatest) = places.greatest::<V>(x, part) else {
-                    (0..n).for_each(|i| *to.add(i + places.winner(x.add(i))) += *v.add(i));
-                    continue;
-                };
-                // What was not given to a place yet.
-                let (zero, mut rest) = (V::splat(0.0), V::load_part(v, part));
-                places.each(|at| {
-                    let below = V::load_part(x.add(at), part).less(greatest);
-                    let given = V::select(below, zero, rest);
-                    rest = V::select(below, rest, zero);
-                    (V::load_part(to.add(at), part) + given).store_part(to.add(at), part);
-                });
+        let (base, places) = mover.places(near, own);
+        // SAFETY: places of the images, and of what is written.
+        unsafe {
+            let d = if spread { x } else { v }.add(window * channels);
+            let (x, to) = (if spread { x } else { x.add(base) }, to.add(base));
+            for col in (0..whole).step_by(V::COUNT) {
+                back::<V, true>(f, places, apart, x.wrapping_add(col), d.add(col), to.add(col), V::COUNT);
+            }
+            if whole < channels {
+                let n = channels - whole;
+                back::<V, false>(f, places, apart, x.wrapping_add(whole), d.add(whole), to.add(whole), n);
             }
         }
-        places.advance();
+        mover.advance();
+    }
+}
+
+/// A window's number back to its places, for `n` channels of a register: added, or put there where windows are apart.
+#[inline(always)]
+unsafe fn back<V: Register, const WHOLE: bool>(
+    f: WindowMap,
+    places: &[usize],
+    apart: bool,
+    x: *const f32,
+    d: *const f32,
+    to: *mut f32,
+    n: usize,
+) {
+    let part = V::part(n);
+    // SAFETY: the caller's promise.
+    unsafe {
+        let give = |at: usize, given: V| {
+            let to = to.add(at);
+            let given = if apart { given } else { load::<V, WHOLE>(to, part) + given };
+            store::<V, WHOLE>(given, to, part);
+        };
+        let own: V = load::<V, WHOLE>(d, part);
+        if let WindowMap::Spread { mean } = f {
+            let own = if mean { own / V::splat(places.len() as f64) } else { own };
+            places.iter().for_each(|at| give(*at, own));
+            return;
+        }
+        let zero = V::splat(0.0);
+        let Some(greatest) = greatest::<V, WHOLE>(places, x, part) else {
+            if apart {
+                places.iter().for_each(|at| give(*at, zero));
+            }
+            return (0..n).for_each(|i| *to.add(i + winner(places, x.add(i))) += *d.add(i));
+        };
+        // What was not given to a place yet.
+        let mut rest = own;
+        for at in places {
+            let below = load::<V, WHOLE>(x.add(*at), part).less(greatest);
+            give(*at, V::select(below, zero, rest));
+            rest = V::select(below, rest, zero);
+        }
     }
 }
