@@ -416,3 +416,44 @@ fn a_rate_that_means_something_else_elsewhere_is_told_once() {
         assert_eq!(errors.matches("warning: ").count(), usize::from(told), "{args}: {errors}");
     }
 }
+
+/// A file of `testdata/pictures.json`.
+fn picture(name: &str) -> Vec<u8> {
+    let file: Value = serde_json::from_str(include_str!("../../../testdata/pictures.json")).unwrap();
+    let case = file["cases"].as_array().unwrap().iter().find(|case| case["name"] == name).unwrap();
+    let hex = case["file"].as_str().unwrap().as_bytes();
+    hex.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+#[test]
+fn pictures_are_trained_on_shown_and_predicted_by_name() {
+    let folder = Folder::new("pictures");
+    for (class, kind) in [("cat", "png rgb"), ("dog", "jpeg progressive")] {
+        fs::create_dir_all(folder.0.join("pets").join(class)).unwrap();
+        (0..6).for_each(|i| folder.write(&format!("pets/{class}/{i}"), picture(kind)));
+    }
+    folder.write("pets/cat/notes.txt", "no picture");
+    let data = "--data pets --set data.image_size=[8,9] --augment random_flip,random_crop(padding=1)";
+    let output = folder.run(&format!("train {data} --epochs 2 --set train.flip_averaging=true --out run"));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && told.contains("passed over: 1 of other formats"), "{told}");
+    assert!(String::from_utf8_lossy(&folder.read("run/recipe.toml")).contains("random_crop(padding=1)"));
+
+    let text = folder.text("predict run/model.safetensors pets/dog/0 pets");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("file,class,cat,dog", 14));
+    assert!(lines[1].starts_with("pets/dog/0,") && lines[2].starts_with("cat/0,"), "{text}");
+    let objects = folder.events("predict run/model.safetensors pets/dog --json --flip-averaging");
+    assert_eq!((objects.len(), objects[0]["file"].as_str()), (6, Some("0")));
+    let scores = &folder.events("evaluate run/model.safetensors --data pets --json --flip-averaging")[0];
+    assert_eq!(scores["samples"], 12);
+    assert!(scores["accuracy"].as_f64().is_some() && scores["loss"].as_f64().is_some_and(f64::is_finite));
+
+    let text = folder.text(&format!("data show {data} --samples 3 --columns 2 --out sheet.png"));
+    assert!(text.starts_with("sheet.png: 3 samples"), "{text}");
+    assert!(folder.read("sheet.png").starts_with(b"\x89PNG\r\n\x1a\n"));
+    refused(&folder, "data show --data pets --augment random_flip --out no/where.png", 1, "write-failed");
+    refused(&folder, "train --data pets --sampling even", 2, "wrong-arguments");
+    refused(&folder, "train --data pets --set data.sampling=even", 2, "value-not-allowed");
+    refused(&folder, "train --augment random_saturation --out grey", 2, "not-colour");
+}

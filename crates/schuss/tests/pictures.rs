@@ -3,8 +3,10 @@
 use folder::Folder;
 use schuss::data::readers::Loaded;
 use schuss::data::{Dataset, Features, Options, Samples, Targets, Task, open, open_for};
+use schuss::layers::{Dense, Flatten};
+use schuss::random::Stream;
 use schuss::registry::Argument;
-use schuss::{Error, Result};
+use schuss::{Error, FitOptions, Model, Result, Sequential};
 use serde_json::Value;
 use std::path::Path;
 
@@ -198,9 +200,6 @@ fn what_is_bad_is_one_error_with_its_path() {
     }
     assert_eq!(code(load(&two().0, &[("image_size", Argument::List(vec![Argument::Int(5)]))])).0, "value-not-allowed");
     assert_eq!(code(load(&two().0, &[mode("cmyk")])).0, "value-not-allowed");
-    let small = [size(4096, 4096), ("memory", Argument::Int(64))];
-    let (code, message) = code(load(&two().0, &small));
-    assert!(code == "pictures-too-many" && message.contains("take 96 MiB; allowed are 64"), "{message}");
 }
 
 #[test]
@@ -243,6 +242,50 @@ fn no_change_of_a_byte_and_no_cut_makes_it_panic() {
         }
         (0..good.len()).step_by(3).for_each(|n| read(&good[..n]));
     }
+}
+
+/// A folder of `n` pictures of two classes, none like another.
+fn many(n: usize) -> Folder {
+    let all: Vec<Vec<u8>> = cases().iter().map(|case| bytes(&case["file"])).collect();
+    (0..n).fold(Folder::new(), |folder, i| {
+        let class = ["cat", "dog"][i % 2];
+        folder.with(&format!("{class}/{i:03}"), &all[i % all.len()])
+    })
+}
+
+#[test]
+fn what_does_not_fit_into_memory_gives_the_same_bits() {
+    // 120 pictures of 190 × 190: 12 MiB, and 1 MiB may be kept.
+    let folder = many(120);
+    let settings = |memory| [size(190, 190), mode("rgb"), ("memory", Argument::Int(memory))];
+    let (whole, part) = (load(&folder.0, &settings(64)).unwrap(), load(&folder.0, &settings(1)).unwrap());
+    let Features::Stored(stored) = &part.train.features else { panic!("12 MiB are kept in 1") };
+    assert_eq!((stored.len(), whole.files), (pixels(&whole.train).len(), part.files));
+    assert!(stored.len() > 10 << 20);
+    let trained = |data: &Dataset, threads| {
+        let layers = Sequential::new(&[95, 95, 3]).add(Flatten).add(Dense::new(2).activation("softmax"));
+        let model =
+            Model::new(layers).threads(threads).augment(&["random_crop(height=95, width=95)", "random_flip"]).unwrap();
+        let mut model = model.compile("adam", "sparse_categorical_crossentropy", &["accuracy"]).unwrap();
+        let options = FitOptions { epochs: 2, seed: 3, batch_size: Some(16.into()), ..FitOptions::default() };
+        let history = model.fit(data, options).unwrap();
+        (history.get("loss"), model)
+    };
+    let (history, mut model) = trained(&whole.train, 2);
+    for threads in [1, 3] {
+        let (again, other) = trained(&part.train, threads);
+        assert_eq!((again, other.weights()), (history.clone(), model.weights()));
+    }
+    let stream = Stream::named(0, "test");
+    let [a, b] = [&whole.train, &part.train].map(|data| data.split(0.3, stream).unwrap().1);
+    assert_eq!((a.len(), &a.targets), (b.len(), &b.targets));
+    assert_eq!(model.predict(&a).unwrap(), model.predict(&b).unwrap());
+    // A file that is gone is an error of the step that needs it.
+    for file in std::fs::read_dir(folder.0.join("dog")).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    let e = model.predict(&part.train).unwrap_err();
+    assert!(e.code() == "file-unreadable" && e.message().contains("dog"), "{e}");
 }
 
 #[test]

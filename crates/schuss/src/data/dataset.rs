@@ -1,5 +1,6 @@
 //! Samples in memory.
 
+use super::Stored;
 use crate::error::{Error, Result};
 use crate::target::TargetKind;
 
@@ -10,6 +11,8 @@ pub enum Features {
     U8(Vec<u8>),
     /// Numbers.
     F32(Vec<f32>),
+    /// Bytes that are made when they are asked for, because they do not fit into memory.
+    Stored(Stored),
 }
 
 impl Features {
@@ -17,6 +20,7 @@ impl Features {
         match self {
             Features::U8(v) => v.len(),
             Features::F32(v) => v.len(),
+            Features::Stored(v) => v.len(),
         }
     }
 }
@@ -154,6 +158,7 @@ impl Dataset {
             features: match &self.features {
                 Features::U8(v) => Features::U8(rows(v, self.sample_len(), indices)),
                 Features::F32(v) => Features::F32(rows(v, self.sample_len(), indices)),
+                Features::Stored(v) => Features::Stored(v.subset(indices)),
             },
             targets: match &self.targets {
                 Targets::Classes(v) => Targets::Classes(rows(v, 1, indices)),

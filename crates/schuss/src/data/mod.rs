@@ -6,10 +6,12 @@ pub mod readers;
 mod sheet;
 mod split;
 pub mod stages;
+mod stored;
 mod weights;
 
 pub use dataset::{Dataset, Features, Targets};
 pub use pipeline::{Pipeline, PipelineText, Step, StepText};
 pub use readers::{FileRecord, Loaded, Options, Samples, Schema, Task, open, open_for};
 pub use sheet::contact_sheet;
+pub use stored::{Source, Stored};
 pub use weights::ClassWeights;

@@ -52,7 +52,7 @@ impl Pipeline {
     /// Pixels divided by 255, without a shift; columns of numbers standardised.
     pub fn default_for(train: &Dataset) -> Self {
         match train.features {
-            Features::U8(_) => Pipeline::scale(1.0 / 255.0),
+            Features::U8(_) | Features::Stored(_) => Pipeline::scale(1.0 / 255.0),
             Features::F32(_) => Pipeline::standardize(train),
         }
     }
@@ -193,6 +193,7 @@ impl Pipeline {
         match &data.features {
             Features::U8(v) => pixels.iter_mut().zip(&v[i * n..][..n]).for_each(|(o, &x)| *o = f32::from(x)),
             Features::F32(v) => pixels.copy_from_slice(&v[i * n..][..n]),
+            Features::Stored(v) => frame.fill_bytes(|bytes| v.fill(i, bytes)),
         }
         let epoch = draws;
         let draws = draws.map(|stream| stream.part(u64::from(index)));
@@ -327,6 +328,13 @@ fn each_row(data: &Dataset, mut f: impl FnMut(&mut dyn Iterator<Item = f64>)) {
     match &data.features {
         Features::U8(v) => v.chunks_exact(n).for_each(|row| f(&mut row.iter().map(|&x| f64::from(x)))),
         Features::F32(v) => v.chunks_exact(n).for_each(|row| f(&mut row.iter().map(|&x| f64::from(x)))),
+        Features::Stored(v) => {
+            let mut row = vec![0; n];
+            for i in 0..data.len() {
+                v.fill(i, &mut row);
+                f(&mut row.iter().map(|&x| f64::from(x)));
+            }
+        }
     }
 }
 

@@ -538,6 +538,9 @@ impl Machine {
         let columns = columns.map(|c| c.unwrap_or(none));
         let feed = Feed { columns: &columns[..count], indices: batch.indices };
         self.step(place, &feed, position, logical, sums);
+        if let Features::Stored(stored) = &batch.data.features {
+            stored.failure()?;
+        }
         if entry != Entry::Predict && !batch.indices.is_empty() {
             sums.weight += match &batch.data.weights {
                 Some(w) => batch.indices.iter().map(|&i| f64::from(w[i as usize])).sum(),
@@ -630,9 +633,10 @@ fn column<'a>(
             let source = match &data.features {
                 Features::U8(v) => Numbers::U8(v),
                 Features::F32(v) => Numbers::F32(v),
+                Features::Stored(_) => Numbers::Made(make),
             };
             let width = data.shape.iter().product();
-            match batch.pipeline.simple() {
+            match batch.pipeline.simple().filter(|_| !matches!(source, Numbers::Made(_))) {
                 Some(Step::Scale { factor }) => Column { source, width, transform: Transform::Scale(*factor), to },
                 Some(Step::Standardize { mean, factor }) => {
                     Column { source, width, transform: Transform::Affine { mean, factor }, to }

@@ -150,7 +150,7 @@ impl Model {
     ) -> Result<History> {
         let target = data.target_kind().ok_or_else(|| no_targets("train on"))?;
         let optimizer = self.optimizer.clone().ok_or_else(uncompiled)?;
-        let scale = if matches!(data.features, Features::U8(_)) { 1.0 / 255.0 } else { 1.0 };
+        let scale = if matches!(data.features, Features::U8(_) | Features::Stored(_)) { 1.0 / 255.0 } else { 1.0 };
         let pipeline = self.pipeline.get_or_insert(Pipeline::scale(scale)).clone();
         let pipeline = pipeline.behind(self.stages.clone(), data)?;
         self.pipeline = Some(pipeline.clone());

@@ -3,7 +3,7 @@
 use super::file::{self, reason};
 use super::picture::{self, Format, Wanted};
 use super::{AnyReader, FileRecord, Loaded, Reader, Samples, Schema, Task, show};
-use crate::data::{Dataset, Features, Targets};
+use crate::data::{Dataset, Features, Source, Stored, Targets};
 use crate::error::{Error, Result};
 use crate::registry::{Allowed, Default, Entry, Page, Setting};
 use std::ffi::OsStr;
@@ -41,7 +41,7 @@ pub(super) const ENTRY: Entry<AnyReader> = Entry {
             name: "memory",
             default: Default::Int(4096),
             allowed: Allowed::Int(1, 1 << 20),
-            doc: "MiB that the pictures may take, once decoded",
+            doc: "MiB that decoded pictures may take; those behind are decoded whenever they are needed",
         },
     ],
     make: |settings| {
@@ -104,13 +104,13 @@ impl Reader for Pictures {
         let classes = train.classes.clone();
         let (mut digests, mut size) = (Vec::new(), 0);
         let mut part = |part: Part| {
-            let (pixels, files) = self.decode(&part.files, wanted)?;
+            let (features, files) = self.decode(&part.files, wanted)?;
             for (name, record) in part.files.iter().zip(files) {
                 size += record.size;
                 let name = name.strip_prefix(path).unwrap_or(name);
                 digests.extend_from_slice(format!("{} {}\n", record.sha256, show(name)).as_bytes());
             }
-            part.dataset(pixels, wanted, &classes)
+            part.dataset(features, wanted, &classes)
         };
         let (train, validation, test) =
             (part(train)?, validation.map(&mut part).transpose()?, test.map(&mut part).transpose()?);
@@ -142,10 +142,10 @@ impl Reader for Pictures {
                 test.or(validation).or(train).expect("there is always a training part")
             }
         };
-        let (pixels, files) = self.decode(&part.files, wanted)?;
+        let (features, files) = self.decode(&part.files, wanted)?;
         let name = |p: &PathBuf| show(p.strip_prefix(path).ok().filter(|p| !p.as_os_str().is_empty()).unwrap_or(p));
         let names = part.files.iter().map(name).collect();
-        let mut data = part.dataset(pixels, wanted, &part.classes)?;
+        let mut data = part.dataset(features, wanted, &part.classes)?;
         data.shape.clone_from(&schema.shape);
         data.targets = match targets {
             true => schema.translate(data.targets, &data.classes).map_err(|e| e.at(show(path)))?,
@@ -182,27 +182,64 @@ impl Pictures {
         Ok(Wanted { height, width, channels })
     }
 
-    /// The pixels of all pictures, one after another.
-    fn decode(&self, files: &[PathBuf], wanted: Wanted) -> Result<(Vec<u8>, Vec<FileRecord>)> {
-        let bytes = files.len().checked_mul(wanted.len()).filter(|&n| n <= self.memory).ok_or_else(|| {
-            let mib = (files.len() as f64 * wanted.len() as f64 / (1 << 20) as f64).ceil();
-            let (n, Wanted { height, width, .. }, limit) = (files.len(), wanted, self.memory >> 20);
-            let message = format!(
-                "{n} pictures of {height} × {width} take {mib} MiB; allowed are {limit} (data.memory); a smaller \
-                 data.image_size needs less"
-            );
-            Error::value("pictures-too-many", message)
-        })?;
-        let mut pixels = vec![0; bytes];
+    /// All pictures, one after another: as many as may be in memory, those behind them when they are asked for. Each is
+    /// decoded once here, so that what is damaged is told before training.
+    fn decode(&self, files: &[PathBuf], wanted: Wanted) -> Result<(Features, Vec<FileRecord>)> {
+        let kept = (self.memory / wanted.len()).min(files.len());
+        let mut pixels = vec![0; kept * wanted.len()];
         let slots = Mutex::new(pixels.chunks_exact_mut(wanted.len()).map(Some).collect::<Vec<_>>());
         let records = each(files.len(), |i| {
-            let slot = slots.lock().unwrap_or_else(PoisonError::into_inner)[i].take().expect("each is taken once");
-            let (bytes, record) = file::read(&files[i])?;
-            picture::decode(&files[i], &bytes, still(&files[i], &bytes)?, wanted, slot)?;
-            Ok(record)
+            let slot = slots.lock().unwrap_or_else(PoisonError::into_inner).get_mut(i).and_then(Option::take);
+            match slot {
+                Some(slot) => read(&files[i], wanted, slot),
+                None => read(&files[i], wanted, &mut vec![0; wanted.len()]),
+            }
         })?;
-        Ok((pixels, records))
+        drop(slots);
+        let features = if kept == files.len() {
+            Features::U8(pixels)
+        } else {
+            Features::Stored(Stored::new(Album { files: files.to_vec(), wanted, pixels }))
+        };
+        Ok((features, records))
     }
+}
+
+/// Pictures of which the first are decoded, and the others wait in their files.
+struct Album {
+    files: Vec<PathBuf>,
+    wanted: Wanted,
+    pixels: Vec<u8>,
+}
+
+impl std::fmt::Debug for Album {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "Album({} pictures)", self.files.len())
+    }
+}
+
+impl Source for Album {
+    fn len(&self) -> usize {
+        self.files.len()
+    }
+    fn sample_len(&self) -> usize {
+        self.wanted.len()
+    }
+    fn read(&self, index: u32, to: &mut [u8]) -> Result<()> {
+        let (i, n) = (index as usize, self.wanted.len());
+        match self.pixels.get(i * n..(i + 1) * n) {
+            Some(pixels) => to.copy_from_slice(pixels),
+            None => return read(&self.files[i], self.wanted, to).map(|_| ()),
+        }
+        Ok(())
+    }
+}
+
+/// Reads and decodes a picture.
+fn read(path: &Path, wanted: Wanted, to: &mut [u8]) -> Result<FileRecord> {
+    let (bytes, record) = file::read(path)?;
+    picture::decode(path, &bytes, still(path, &bytes)?, wanted, to)?;
+    Ok(record)
 }
 
 /// What a file is, now that it is read.
@@ -247,7 +284,7 @@ struct Part {
 
 impl Part {
     /// Of these pixels, with the label map of the training part.
-    fn dataset(&self, pixels: Vec<u8>, wanted: Wanted, classes: &[String]) -> Result<Dataset> {
+    fn dataset(&self, features: Features, wanted: Wanted, classes: &[String]) -> Result<Dataset> {
         let place = |name: &String| {
             let place = classes.iter().position(|c| c == name);
             place.map(|c| c as u32).ok_or_else(|| super::unknown_class(name, classes))
@@ -261,7 +298,7 @@ impl Part {
             true => Targets::None,
             false => Targets::Classes(self.labels.iter().map(|&c| places[c as usize]).collect()),
         };
-        Ok(Dataset { shape, features: Features::U8(pixels), targets, weights: None, classes: classes.to_vec() })
+        Ok(Dataset { shape, features, targets, weights: None, classes: classes.to_vec() })
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Frame {
     sizes: Sizes,
     pixels: Vec<f32>,
     spare: Vec<f32>,
+    /// Bytes on their way to numbers.
+    bytes: Vec<u8>,
     /// For the picture that one is mixed with.
     other: Option<Box<Frame>>,
 }
@@ -69,6 +71,12 @@ impl Frame {
         self.sizes = sizes;
         self.pixels.resize(sizes.len(), 0.0);
         &mut self.pixels
+    }
+    /// Fills the picture with bytes.
+    pub(in crate::data) fn fill_bytes(&mut self, fill: impl FnOnce(&mut [u8])) {
+        self.bytes.resize(self.pixels.len(), 0);
+        fill(&mut self.bytes);
+        self.pixels.iter_mut().zip(&self.bytes).for_each(|(x, &byte)| *x = f32::from(byte));
     }
     /// Takes the frame for another picture out; [`Frame::put_other`] gives it back.
     pub(in crate::data) fn take_other(&mut self) -> Box<Frame> {
