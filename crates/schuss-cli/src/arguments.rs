@@ -174,8 +174,8 @@ pub struct DataShow {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Show")]
     pub samples: u16,
     /// Epochs, a column each. It is not `--epochs`, which is how long training takes
-    #[arg(long = "columns", value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Show")]
-    pub epochs: u16,
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Show")]
+    pub columns: u16,
 }
 
 /// `schuss bench`.

@@ -21,7 +21,7 @@ fn contact_sheet(arguments: &arguments::DataShow, out: &mut Output) -> Result {
     arguments.shortcuts.apply(&mut recipe)?;
     let tables = Tables::default();
     let setup = Setup::new(recipe.resolve(&tables)?, &tables)?;
-    let (rows, epochs) = (arguments.samples as usize, arguments.epochs as usize);
+    let (rows, epochs) = (arguments.samples as usize, arguments.columns as usize);
     let png = setup.contact_sheet(rows, epochs)?;
     fs::write(&arguments.out, &png)
         .map_err(|e| Error::file("write-failed", format!("{}: can't be written: {e}", show(&arguments.out))))?;

@@ -131,7 +131,7 @@ fn a_killed_run_ends_as_one_never_killed() {
             folder.command(&format!("{train} {out}")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // Before the folder has its recipe there is nothing to resume.
         let start = Instant::now();
-        while !folder.0.join(&out).join("data.json").exists() && start.elapsed() < Duration::from_secs(20) {
+        while !folder.0.join(&out).join("recipe.toml").exists() && start.elapsed() < Duration::from_secs(20) {
             std::thread::sleep(Duration::from_millis(1));
         }
         std::thread::sleep(Duration::from_millis(wait));
@@ -437,7 +437,7 @@ fn pictures_are_trained_on_shown_and_predicted_by_name() {
     let output = folder.run(&format!("train {data} --epochs 2 --set train.flip_averaging=true --out run"));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && told.contains("passed over: 1 of other formats"), "{told}");
-    assert!(String::from_utf8_lossy(&folder.read("run/recipe.toml")).contains("random_crop(padding=1)"));
+    assert!(String::from_utf8_lossy(&folder.read("run/recipe.toml")).contains("padding=1"));
 
     let text = folder.text("predict run/model.safetensors pets/dog/0 pets");
     let lines: Vec<&str> = text.lines().collect();
