@@ -123,6 +123,7 @@ impl Dataset {
         let features = match &self.features {
             Features::U8(v) => v.len(),
             Features::F32(v) => size_of_val(v.as_slice()),
+            Features::Stored(v) => v.kept(),
         };
         let targets = match &self.targets {
             Targets::Classes(v) => size_of_val(v.as_slice()),

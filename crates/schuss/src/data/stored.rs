@@ -14,6 +14,10 @@ pub trait Source: Debug + Send + Sync {
     }
     /// Bytes a sample.
     fn sample_len(&self) -> usize;
+    /// Bytes that are in memory all the same.
+    fn kept(&self) -> usize {
+        0
+    }
     /// Puts the bytes of a sample into `to`. Several threads ask at a time.
     fn read(&self, index: u32, to: &mut [u8]) -> Result<()>;
 }
@@ -41,6 +45,10 @@ impl Stored {
     /// Bytes of all samples.
     pub fn len(&self) -> usize {
         self.picks.len() * self.source.sample_len()
+    }
+    /// Bytes of them that are in memory.
+    pub fn kept(&self) -> usize {
+        self.source.kept()
     }
     /// None at all?
     pub fn is_empty(&self) -> bool {

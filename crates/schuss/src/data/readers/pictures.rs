@@ -225,6 +225,9 @@ impl Source for Album {
     fn sample_len(&self) -> usize {
         self.wanted.len()
     }
+    fn kept(&self) -> usize {
+        self.pixels.len()
+    }
     fn read(&self, index: u32, to: &mut [u8]) -> Result<()> {
         let (i, n) = (index as usize, self.wanted.len());
         match self.pixels.get(i * n..(i + 1) * n) {
