@@ -256,6 +256,25 @@ fn shares_are_of_the_beta_distribution() {
     }
 }
 
+/// With a = 1 the share λ is uniform, and so is the rectangle's share of the area, 1 − λ: its sides are its roots.
+#[test]
+fn rectangles_of_cut_mix_have_the_drawn_area_and_lie_within_the_picture() {
+    let (stage, stream) = (stage("cut_mix(factor=[1, 1])"), Stream::named(5, "test"));
+    let shares: Vec<f64> = (0..4000)
+        .map(|i| {
+            let drawn = stage.transform().draw(SIZES, &mut Draws::new(stream.part(i)));
+            let [top, bottom, left, right, ..] = drawn.numbers;
+            assert!(top >= 0.0 && bottom <= 6.0 && left >= 0.0 && right <= 5.0, "{drawn:?}");
+            assert!(((bottom - top) / 6.0 - (right - left) / 5.0).abs() < 1e-9, "{drawn:?}");
+            stage.transform().share(&drawn, SIZES)
+        })
+        .collect();
+    for tenth in 0..10 {
+        let count = shares.iter().filter(|x| (**x * 10.0) as usize == tenth).count();
+        assert!((300..500).contains(&count), "{tenth}: {count}");
+    }
+}
+
 #[test]
 fn pictures_are_mixed_with_the_partners_of_the_same_epoch_and_so_are_targets() {
     let data = pictures();
