@@ -66,7 +66,7 @@ fn entries_are_documented_and_made_again_from_their_settings() {
 
 #[test]
 fn distributions_are_those_of_keras() {
-    let mut seen = BTreeSet::from(["constant".to_owned()]);
+    let mut seen = BTreeSet::from(["constant".to_owned(), "dirac".to_owned()]);
     for case in testdata::cases::<Case>("initializers.json") {
         let w: Vec<f64> = fill_with(&case.initializer, &case.settings, &case.shape, Stream::named(3, &case.name))
             .into_iter()
@@ -140,7 +140,7 @@ fn number_i_depends_on_shape_stream_and_i_alone() {
         let mut first = [f32::NAN; 100];
         registry().make(name, &[]).unwrap().fill(&shape, stream, &mut first);
         assert_eq!(all[..100], first, "{name}");
-        if !["constant", "ones", "zeros"].contains(&name) {
+        if !["constant", "dirac", "ones", "zeros"].contains(&name) {
             for other in [Stream::named(2, "dense/kernel"), Stream::named(1, "dense_1/kernel")] {
                 assert!(fill(name, &shape, other).iter().zip(&all).all(|(a, b)| a != b), "{name}");
             }
@@ -148,4 +148,22 @@ fn number_i_depends_on_shape_stream_and_i_alone() {
             assert!(distinct.len() > 215, "{name} repeats itself");
         }
     }
+}
+
+#[test]
+fn dirac_hands_channels_on_and_draws_the_others() {
+    let (channels, filters) = (4, 7);
+    let w = fill("dirac", &[3, 3, channels, filters], Stream::named(1, "w"));
+    for (i, &w) in w.iter().enumerate() {
+        let (place, channel, filter) = (i / filters / channels, i / filters % channels, i % filters);
+        if filter < channels {
+            assert_eq!(w, f32::from(u8::from(place == 4 && channel == filter)));
+        } else {
+            // 1 / √36.
+            assert!(w != 0.0 && w.abs() <= 1.0 / 6.0, "{w}");
+        }
+    }
+    let drawn: Vec<f32> = w.chunks(filters).flat_map(|row| &row[channels..]).copied().collect();
+    assert!(drawn.iter().any(|w| *w > 0.14) && drawn.iter().any(|w| *w < -0.14), "they go up to the limit");
+    assert_ne!(w, fill("dirac", &[3, 3, channels, filters], Stream::named(2, "w")));
 }

@@ -189,6 +189,9 @@ fn what_does_not_fit_is_refused_by_name() {
         error(&[4], BatchNormalization::new().gamma_initializer("one")),
         "layer batch_normalization: no initializer",
     );
+    let whitening = || WhiteningConv2D::new(3, 0.1);
+    starts(error(&[4, 4], whitening()), "layer whitening_conv2d: the input is [batch, 4, 4] and must be");
+    starts(error(&[2, 4, 1], whitening()), "layer whitening_conv2d: ");
     starts(error(&[4], QuadraticDeep), "layer quadratic_deep: the input is [batch, 4] and must be [batch, 100]");
     starts(
         error(&[4], StochasticDepth::new(-0.5)),

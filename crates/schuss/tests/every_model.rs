@@ -62,7 +62,8 @@ fn start(name: &str, shape: &[usize]) -> Vec<f32> {
 
 #[test]
 fn every_model_is_that_of_keras() {
-    let mut seen = BTreeSet::from(["linear".to_owned(), "mlp".to_owned(), "quadratic_deep".to_owned()]);
+    // These have tests of their own.
+    let mut seen: BTreeSet<String> = ["airbench", "linear", "mlp", "quadratic_deep"].map(str::to_owned).into();
     for case in testdata::cases::<Case>("models.json") {
         let model = network(&case.name, &case.settings, &case.sample).unwrap();
         let loss: AnyLoss = Arc::new(SparseCategoricalCrossentropy::default());
@@ -156,4 +157,33 @@ fn stochastic_depth_is_a_setting_of_residual_networks() {
     assert_eq!(rates.len(), 9);
     assert!(rates.windows(2).all(|w| w[0] < w[1]) && rates[8] == 0.2, "{rates:?}");
     model.build(true).unwrap();
+}
+
+#[test]
+fn airbench_looks_at_the_data_first_and_learns_them() {
+    // 3·2·2·2 filters; 24·64, 64·64, 64·256, 256·256 … of nine places; a bias for each normalisation; no other.
+    let built = network("airbench", &BTreeMap::new(), &[32, 32, 3]).unwrap().build(true).unwrap();
+    let count: usize = built.parameters.iter().map(|p| p.shape.iter().product::<usize>()).sum();
+    let convolutions = 9 * (24 * 64 + 64 * 64 + 64 * 256 + 3 * 256 * 256);
+    assert_eq!(count, 24 + convolutions + 2 * (64 + 256 + 256) + 256 * 10);
+
+    let settings = BTreeMap::from([("filters".to_owned(), Argument::List([8, 8].map(Argument::Int).into()))]);
+    let layers = network("airbench", &settings, &[8, 8, 3]).unwrap();
+    let x: Vec<f32> = noise(5.0, 60 * 192).into_iter().map(|x| x as f32).collect();
+    let y: Vec<u32> = (0..60).map(|i| i % 3).collect();
+    // A class is brighter than the one before it.
+    let x: Vec<f32> = x.chunks(192).zip(&y).flat_map(|(x, &y)| x.iter().map(move |x| x + 0.3 * y as f32)).collect();
+    let data = Dataset::classes(x, &[8, 8, 3], y, CLASSES).unwrap();
+    let model = schuss::Model::new(layers);
+    let mut model = model.compile("adam(0.01)", "categorical_crossentropy", &["accuracy"]).unwrap();
+    model.fit(&data, schuss::FitOptions { epochs: 15, batch_size: Some(20.into()), ..Default::default() }).unwrap();
+    assert!(model.evaluate(&data).unwrap().metrics[0].1 > 0.9);
+    let weights = model.weights();
+    let kernel = &weights.iter().find(|w| w.name == "whitening_conv2d/kernel").unwrap().values;
+    // The second half of the filters are the opposites of the first, which no random start and no step leaves so.
+    assert!(kernel.chunks(24).all(|row| (0..12).all(|i| row[i] == -row[12 + i] && row[i] != 0.0)));
+
+    let mut behind = Network::new(&[8, 8, 3]).add(schuss::layers::Activation::new("relu"));
+    behind.push(None, std::sync::Arc::new(schuss::layers::WhiteningConv2D::new(2, 0.1)));
+    assert_eq!(behind.adapt(&[0.0; 192]).unwrap_err().code(), "adapts-behind-layers");
 }

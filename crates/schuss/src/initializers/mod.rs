@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 mod constant;
+mod dirac;
 mod glorot_normal;
 mod glorot_uniform;
 mod he_normal;
@@ -24,6 +25,7 @@ mod variance_scaling;
 mod zeros;
 
 pub use constant::Constant;
+pub use dirac::Dirac;
 pub use glorot_normal::GlorotNormal;
 pub use glorot_uniform::GlorotUniform;
 pub use he_normal::HeNormal;
@@ -42,6 +44,7 @@ pub use zeros::Zeros;
 pub fn registry() -> Registry<AnyInitializer> {
     let entries = [
         constant::ENTRY,
+        dirac::ENTRY,
         glorot_normal::ENTRY,
         glorot_uniform::ENTRY,
         he_normal::ENTRY,

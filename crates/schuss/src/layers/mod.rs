@@ -80,6 +80,7 @@ mod pooling;
 mod prelu;
 mod quadratic_deep;
 mod relu;
+mod rescaling;
 mod reshape;
 mod rms_normalization;
 mod separable_conv2d;
@@ -89,6 +90,7 @@ mod stochastic_depth;
 mod subtract;
 mod up_sampling2d;
 mod weights;
+mod whitening_conv2d;
 mod zero_padding2d;
 
 pub use activation::Activation;
@@ -129,6 +131,7 @@ pub use pooling::{GlobalPooling, Pooling, Reduce};
 pub use prelu::PReLU;
 pub use quadratic_deep::QuadraticDeep;
 pub use relu::ReLU;
+pub use rescaling::Rescaling;
 pub use reshape::Reshape;
 pub use rms_normalization::RMSNormalization;
 pub use separable_conv2d::SeparableConv2D;
@@ -137,6 +140,7 @@ pub use spatial_dropout2d::SpatialDropout2D;
 pub use stochastic_depth::StochasticDepth;
 pub use subtract::Subtract;
 pub use up_sampling2d::UpSampling2D;
+pub use whitening_conv2d::WhiteningConv2D;
 pub use zero_padding2d::ZeroPadding2D;
 
 /// The table of layers. Adding one: a file, its two lines above, and its line here.
@@ -178,6 +182,7 @@ pub fn registry() -> Registry<AnyLayer> {
         prelu::ENTRY,
         quadratic_deep::ENTRY,
         relu::ENTRY,
+        rescaling::ENTRY,
         reshape::ENTRY,
         rms_normalization::ENTRY,
         separable_conv2d::ENTRY,
@@ -186,6 +191,7 @@ pub fn registry() -> Registry<AnyLayer> {
         stochastic_depth::ENTRY,
         subtract::ENTRY,
         up_sampling2d::ENTRY,
+        whitening_conv2d::ENTRY,
         zero_padding2d::ENTRY,
     ];
     Registry::new("layer", entries)
@@ -201,6 +207,14 @@ pub trait Layer: Debug + Send + Sync {
     }
     /// Writes the layer into `build`'s graph. `x` is `[batch, …]`.
     fn build(&self, build: &mut Build, x: Value) -> Result<Value>;
+    /// How many samples to train on it looks at before the first step, at most; none, unless it says otherwise.
+    fn adapts(&self) -> Option<usize> {
+        None
+    }
+    /// What its buffers start as, by name, from such samples, each of these sizes, row-major.
+    fn adapt(&self, _sample: &[usize], _samples: &[f32]) -> Result<Vec<(&'static str, Vec<f32>)>> {
+        Ok(Vec::new())
+    }
     /// Writes the layer with all that it takes. Unless it says otherwise, that is one input.
     fn build_all(&self, build: &mut Build, inputs: &[Value]) -> Result<Value> {
         match inputs {

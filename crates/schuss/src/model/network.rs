@@ -107,6 +107,36 @@ impl Network {
         build.fixed = fixed;
         self.write(build, |_, _, _| ())
     }
+    /// How many samples to train on its layers look at before the first step, at most.
+    pub fn adapts(&self) -> Option<usize> {
+        self.layers.iter().filter_map(|l| l.layer.adapts()).max()
+    }
+    /// What buffers start as, by name, from samples to train on, row-major. A layer that looks at samples takes the
+    /// model's input, perhaps under other axes.
+    pub fn adapt(&self, samples: &[f32]) -> Result<Vec<(String, Vec<f32>)>> {
+        let mut shapes = vec![Some(self.input.clone())];
+        let mut outputs = Vec::new();
+        self.build_each(true, |_, graph, y| outputs.push(graph.shape(y).sample()))?;
+        let mut all = Vec::new();
+        for (l, output) in self.layers.iter().zip(outputs) {
+            let input = match l.inputs.as_slice() {
+                [] => shapes.last().expect("the input is one").clone(),
+                [name] if name == INPUT => Some(self.input.clone()),
+                _ => None,
+            };
+            if let Some(most) = l.layer.adapts() {
+                let Some(sample) = &input else {
+                    let message = "it looks at samples before the first step, and must take the model's input";
+                    return Err(Error::value("adapts-behind-layers", message).at(format!("layer {}", l.name)));
+                };
+                let numbers = sample.iter().product::<usize>() * most;
+                let found = l.layer.adapt(sample, &samples[..samples.len().min(numbers)])?;
+                all.extend(found.into_iter().map(|(name, values)| (format!("{}/{name}", l.name), values)));
+            }
+            shapes.push(input.map(|_| output).filter(|_| ["reshape", "flatten"].contains(&l.layer.kind())));
+        }
+        Ok(all)
+    }
     fn write(&self, mut build: Build, mut each: impl FnMut(&NamedLayer, &Graph, Value)) -> Result<Built> {
         if self.input.contains(&0) {
             return Err(Error::shape("empty-input", format!("the model's input {:?} has no elements", self.input)));

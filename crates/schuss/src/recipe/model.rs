@@ -8,6 +8,7 @@ use crate::build::Parameter;
 use crate::choice::Choice;
 use crate::data::readers::Schema;
 use crate::data::readers::file::show;
+use crate::data::stages::Frame;
 use crate::data::stages::Stage;
 use crate::data::{Dataset, Features, Pipeline};
 use crate::error::{Error, Result};
@@ -17,7 +18,7 @@ use crate::graph::ops::matmul::MatMul;
 use crate::graph::{Graph, Value};
 use crate::losses::AnyLoss;
 use crate::metrics::AnyMetric;
-use crate::model::Sequential;
+use crate::model::{Network, Sequential};
 use crate::optimizers::Optimizer;
 use crate::plan::{Machine, Options, Spec};
 use crate::store::{ModelFile, seconds};
@@ -165,7 +166,12 @@ impl Model {
         }
         self.fitted.get_or_insert(fitted);
         let metrics = self.metrics.clone();
+        let new = self.weights().is_empty();
+        let layers = self.layers.clone();
         let machine = self.machine(Some(data.weights.is_some()), options.seed)?;
+        if new {
+            adapt(machine, &layers, data, &pipeline)?;
+        }
         let mut run = Run { machine, data, pipeline: &pipeline, optimizer: &optimizer, metrics: &metrics };
         let options = FitOptions { now: seconds, ..options };
         fit(&mut run, &options, Origin::Start, callbacks).map(|outcome| outcome.history)
@@ -285,6 +291,24 @@ impl Model {
         }
         Ok(&mut self.machine.as_mut().expect("it was just made").0)
     }
+}
+
+/// Lets layers that look at samples before the first step do so: at the first ones, without random stages.
+pub(super) fn adapt(machine: &mut Machine, model: &Network, data: &Dataset, pipeline: &Pipeline) -> Result<()> {
+    /// Numbers of samples that are held for it, at most: 64 MiB.
+    const MOST: usize = 1 << 24;
+    let Some(samples) = model.adapts() else { return Ok(()) };
+    let width = model.input().iter().product::<usize>().max(1);
+    let count = data.len().min(samples).min((MOST / width).max(1));
+    let (mut x, mut frame) = (vec![0.0; count * width], Frame::default());
+    for (i, out) in (0..).zip(x.chunks_exact_mut(width)) {
+        pipeline.make(data, i, None, &mut frame, out);
+    }
+    for (name, values) in model.adapt(&x)? {
+        let place = machine.variables().find(&name).expect("a layer adapts its own buffers");
+        machine.variables_mut().write(place, &values);
+    }
+    Ok(())
 }
 
 /// A line for each layer.

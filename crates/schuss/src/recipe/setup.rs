@@ -100,7 +100,7 @@ impl Setup {
     pub fn model(&self) -> &Sequential {
         &self.parts.model
     }
-    /// The model with its first parameters and its optimizer's state.
+    /// The model with its first parameters, buffers that layers took from the data, and its optimizer's state.
     pub fn machine(&self) -> Result<Machine> {
         let frozen = self.frozen()?;
         let spec = Spec {
@@ -118,7 +118,10 @@ impl Setup {
             without: Vec::new(),
             seed: self.recipe.train.usize("seed") as u64,
         };
-        if self.parts.pipeline.mixes() { Machine::mixing(&spec, options) } else { Machine::new(&spec, options) }
+        let mixes = self.parts.pipeline.mixes();
+        let mut machine = if mixes { Machine::mixing(&spec, options)? } else { Machine::new(&spec, options)? };
+        super::model::adapt(&mut machine, &self.parts.model, &self.train, &self.parts.pipeline)?;
+        Ok(machine)
     }
     /// What stays as it is: nothing, or the parameters that the expression matches.
     fn frozen(&self) -> Result<Option<regex_lite::Regex>> {

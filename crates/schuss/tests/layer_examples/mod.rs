@@ -24,6 +24,8 @@ pub fn examples() -> Vec<(Vec<usize>, AnyLayer)> {
         example(&[6, 5], Arc::new(Reshape::new(&[2, 15]))),
         example(&[100], Arc::new(QuadraticDeep)),
         example(&[2, 3], Arc::new(StochasticDepth::new(0.4))),
+        example(&[2, 3], Arc::new(Rescaling { scale: 0.25, offset: -1.5 })),
+        example(&[3, 4, 2], Arc::new(WhiteningConv2D::new(2, 0.0005))),
     ];
     all.extend(MERGES.map(|kind| example(&[3, 2], registry().make(kind, &[]).unwrap())));
     all.push(example(&[3, 2], Arc::new(Concatenate::new(1))));

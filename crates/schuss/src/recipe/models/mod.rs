@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 mod _2c2d;
 mod _3c3d;
+mod airbench;
 mod convnet;
 mod lenet5;
 mod linear;
@@ -26,6 +27,7 @@ pub fn registry() -> Registry<AnyBlueprint> {
     let entries = [
         _2c2d::ENTRY,
         _3c3d::ENTRY,
+        airbench::ENTRY,
         convnet::ENTRY,
         lenet5::ENTRY,
         linear::ENTRY,
