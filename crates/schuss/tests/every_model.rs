@@ -184,6 +184,6 @@ fn airbench_looks_at_the_data_first_and_learns_them() {
     assert!(kernel.chunks(24).all(|row| (0..12).all(|i| row[i] == -row[12 + i] && row[i] != 0.0)));
 
     let mut behind = Network::new(&[8, 8, 3]).add(schuss::layers::Activation::new("relu"));
-    behind.push(None, std::sync::Arc::new(schuss::layers::WhiteningConv2D::new(2, 0.1)));
+    behind.push(None, Arc::new(schuss::layers::WhiteningConv2D::new(2, 0.1)));
     assert_eq!(behind.adapt(&[0.0; 192]).unwrap_err().code(), "adapts-behind-layers");
 }
