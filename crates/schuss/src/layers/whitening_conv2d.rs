@@ -26,7 +26,7 @@ pub const ENTRY: Entry<AnyLayer> = Entry {
         Setting {
             name: "kernel_size",
             default: Default::Int(2),
-            allowed: Allowed::Int(1, 5),
+            allowed: Allowed::Int(1, 8),
             doc: "rows and columns of the window",
         },
         Setting {
@@ -187,7 +187,7 @@ mod tests {
         let mut x: Vec<f32> =
             (0..count * size * size * channels).map(|i| stream.uniform(i as u64) as f32 - 0.5).collect();
         for i in channels..x.len() {
-            x[i] += 0.8 * x[i - channels] + 0.3 * x[i - 1];
+            x[i] += 0.6 * x[i - channels] + 0.3 * x[i - 1];
         }
         let layer = WhiteningConv2D::new(2, 1e-9);
         let (n, filters) = (layer.width(channels), 2 * layer.width(channels));
