@@ -417,6 +417,15 @@ fn dropout_draws_anew_for_each_update_layer_and_use() {
 }
 
 #[test]
+fn rescaling_multiplies_and_adds() {
+    let layer: AnyLayer = Arc::new(Rescaling { scale: 0.5, offset: -1.0 });
+    let built = built(&[3], &layer, true).unwrap();
+    let mut reference = Reference::new(&built.graph, 1);
+    reference.set(Source::Data, "x", Tensor::new(&[1, 3], vec![2.0, -4.0, 0.0]));
+    assert_eq!(reference.run(&[built.output])[0].data, [0.0, -3.0, -1.0]);
+}
+
+#[test]
 fn stochastic_depth_leaves_out_whole_samples_and_keeps_the_mean() {
     let n = 20_000;
     let of = |training, update| {
