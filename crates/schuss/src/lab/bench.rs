@@ -3,9 +3,11 @@
 
 use crate::data::{Dataset, Pipeline};
 use crate::error::Result;
-use crate::layers::Dense;
+use crate::layers::{
+    Activation, Add, BatchNormalization, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, MaxPooling2D,
+};
 use crate::losses::{AnyLoss, SparseCategoricalCrossentropy};
-use crate::model::{Role, Sequential, Variable};
+use crate::model::{Network, Role, Variable};
 use crate::optimizers::{self, Optimizer, Pace};
 use crate::plan::{Batch, Machine, Options, Spec, Sums};
 use crate::random::Stream;
@@ -21,18 +23,16 @@ const CLASSES: usize = 10;
 pub enum Workload {
     /// Whole training steps of a model.
     Training {
-        /// Numbers of a sample.
-        inputs: usize,
-        /// Units of each hidden layer.
-        hidden: &'static [usize],
+        /// The sizes of a sample.
+        input: &'static [usize],
+        /// Adds the layers.
+        layers: fn(Network) -> Network,
         /// Samples in a step.
         batch: usize,
         /// The optimizer's name.
         optimizer: &'static str,
-        /// Its rate.
-        learning_rate: f64,
-        /// What gradients are scaled to, all together; 0 for nothing.
-        global_clipnorm: f64,
+        /// Its settings.
+        settings: &'static [(&'static str, f64)],
     },
     /// Updates of arrays whose gradients are given.
     Update {
@@ -45,46 +45,74 @@ pub enum Workload {
 
 /// Every workload. Adding one: its entry, and its name here.
 pub fn workloads() -> Registry<Workload> {
-    Registry::new("workload", [TINY, LOGREG, MLP, MLP_CLIPPED, WIDEMLP, ADAM10M])
+    let entries = [TINY, LOGREG, MLP, MLP_CLIPPED, WIDEMLP, CONVNET, CNN3C3D, RESNET20, ADAM10M];
+    Registry::new("workload", entries)
 }
 
 const fn page(summary: &'static str) -> Page {
     Page { summary, equation: "", source: "", differs: "" }
 }
 
+const SGD: (&str, &[(&str, f64)]) = ("sgd", &[("learning_rate", 0.1)]);
+const ADAM: (&str, &[(&str, f64)]) = ("adam", &[("learning_rate", 0.001)]);
+
 const TINY: Entry<Workload> = Entry {
     name: "tiny",
     page: page("64-32-10, batch 16, plain descent: all overhead"),
     settings: &[],
-    make: |_| Ok(training(64, &[32], 16, "sgd", 0.1, 0.0)),
+    make: |_| Ok(training(&[64], |m| dense(m, &[32]), 16, SGD)),
 };
 
 const LOGREG: Entry<Workload> = Entry {
     name: "logreg",
     page: page("784-10, batch 32, plain descent"),
     settings: &[],
-    make: |_| Ok(training(784, &[], 32, "sgd", 0.1, 0.0)),
+    make: |_| Ok(training(&[784], |m| dense(m, &[]), 32, SGD)),
 };
 
 const MLP: Entry<Workload> = Entry {
     name: "mlp",
     page: page("784-512-512-10, batch 128, Adam"),
     settings: &[],
-    make: |_| Ok(training(784, &[512, 512], 128, "adam", 0.001, 0.0)),
+    make: |_| Ok(training(&[784], |m| dense(m, &[512, 512]), 128, ADAM)),
 };
 
 const MLP_CLIPPED: Entry<Workload> = Entry {
     name: "mlp_clipped",
     page: page("mlp with global_clipnorm = 1: gradients reach memory, and are scaled before they are used"),
     settings: &[],
-    make: |_| Ok(training(784, &[512, 512], 128, "adam", 0.001, 1.0)),
+    make: |_| {
+        let adam = ("adam", &[("learning_rate", 0.001), ("global_clipnorm", 1.0)] as &[_]);
+        Ok(training(&[784], |m| dense(m, &[512, 512]), 128, adam))
+    },
 };
 
 const WIDEMLP: Entry<Workload> = Entry {
     name: "widemlp",
     page: page("784-2048-2048-10, batch 256, Adam: products and the update"),
     settings: &[],
-    make: |_| Ok(training(784, &[2048, 2048], 256, "adam", 0.001, 0.0)),
+    make: |_| Ok(training(&[784], |m| dense(m, &[2048, 2048]), 256, ADAM)),
+};
+
+const CONVNET: Entry<Workload> = Entry {
+    name: "convnet",
+    page: page("Keras' mnist_convnet on 28 × 28 pixels, batch 128, Adam"),
+    settings: &[],
+    make: |_| Ok(training(&[28, 28, 1], convnet, 128, ADAM)),
+};
+
+const CNN3C3D: Entry<Workload> = Entry {
+    name: "cnn3c3d",
+    page: page("DeepOBS' 3c3d on 32 × 32 pixels of three colours, batch 128, Nesterov's momentum"),
+    settings: &[],
+    make: |_| Ok(training(&[32, 32, 3], cnn3c3d, 128, ("nag", &[("learning_rate", 0.01), ("momentum", 0.9)]))),
+};
+
+const RESNET20: Entry<Workload> = Entry {
+    name: "resnet20",
+    page: page("a residual network of 20 layers on 32 × 32 pixels of three colours, batch 128, momentum"),
+    settings: &[],
+    make: |_| Ok(training(&[32, 32, 3], resnet20, 128, ("momentum", &[("learning_rate", 0.01), ("momentum", 0.9)]))),
 };
 
 const ADAM10M: Entry<Workload> = Entry {
@@ -95,14 +123,59 @@ const ADAM10M: Entry<Workload> = Entry {
 };
 
 const fn training(
-    inputs: usize,
-    hidden: &'static [usize],
+    input: &'static [usize],
+    layers: fn(Network) -> Network,
     batch: usize,
-    optimizer: &'static str,
-    learning_rate: f64,
-    global_clipnorm: f64,
+    (optimizer, settings): (&'static str, &'static [(&'static str, f64)]),
 ) -> Workload {
-    Workload::Training { inputs, hidden, batch, optimizer, learning_rate, global_clipnorm }
+    Workload::Training { input, layers, batch, optimizer, settings }
+}
+
+fn dense(mut model: Network, hidden: &[usize]) -> Network {
+    for &units in hidden {
+        model = model.add(Dense::new(units).activation("relu"));
+    }
+    model.add(Dense::new(CLASSES).activation("softmax"))
+}
+
+fn convnet(model: Network) -> Network {
+    let pool = || MaxPooling2D::new([2, 2]);
+    let model = model.add(Conv2D::new(32, [3, 3]).activation("relu")).add(pool());
+    let model = model.add(Conv2D::new(64, [3, 3]).activation("relu")).add(pool());
+    dense(model.add(Flatten).add(Dropout::new(0.5)), &[])
+}
+
+fn cnn3c3d(model: Network) -> Network {
+    let pool = || MaxPooling2D::new([3, 3]).strides([2, 2]).padding("same");
+    let model = model.add(Conv2D::new(64, [5, 5]).activation("relu")).add(pool());
+    let model = model.add(Conv2D::new(96, [3, 3]).activation("relu")).add(pool());
+    let model = model.add(Conv2D::new(128, [3, 3]).padding("same").activation("relu")).add(pool());
+    dense(model.add(Flatten), &[512, 256])
+}
+
+fn resnet20(mut model: Network) -> Network {
+    let convolution = |filters, size: usize, stride: usize| {
+        Arc::new(Conv2D::new(filters, [size, size]).strides([stride, stride]).padding("same").use_bias(false))
+    };
+    let relu = || Arc::new(Activation::new("relu"));
+    let normalised = |model: &mut Network, layer, x: &[&str]| {
+        model.connect(None, layer, x);
+        model.connect(None, Arc::new(BatchNormalization::new()), &[])
+    };
+    normalised(&mut model, convolution(16, 3, 1), &[]);
+    let mut x = model.connect(None, relu(), &[]);
+    for (filters, block) in [16, 32, 64].into_iter().flat_map(|filters| (0..3).map(move |block| (filters, block))) {
+        let stride = if filters > 16 && block == 0 { 2 } else { 1 };
+        normalised(&mut model, convolution(filters, 3, stride), &[&x]);
+        model.connect(None, relu(), &[]);
+        let branch = normalised(&mut model, convolution(filters, 3, 1), &[]);
+        if stride > 1 {
+            x = normalised(&mut model, convolution(filters, 1, stride), &[&x]);
+        }
+        model.connect(None, Arc::new(Add), &[&branch, &x]);
+        x = model.connect(None, relu(), &[]);
+    }
+    dense(model.add(GlobalAveragePooling2D::new()), &[])
 }
 
 /// A workload that is ready to be timed: its batch lies in place as f32.
@@ -121,11 +194,10 @@ impl Workload {
     /// place.
     pub fn start(self, optimizer: Option<&str>, options: Options) -> Result<Bench> {
         match self {
-            Workload::Training { inputs, hidden, batch, optimizer, learning_rate, global_clipnorm } => {
-                let settings = [("learning_rate", learning_rate), ("global_clipnorm", global_clipnorm)];
-                let settings = settings.map(|(name, x)| (name.to_owned(), Argument::Float(x)));
-                let optimizer = optimizers::registry().make(optimizer, &settings)?;
-                Bench::training(inputs, hidden, batch, &optimizer, options)
+            Workload::Training { input, layers, batch, optimizer, settings } => {
+                let settings = settings.iter().map(|(name, x)| ((*name).to_owned(), Argument::Float(*x)));
+                let optimizer = optimizers::registry().make(optimizer, &settings.collect::<Vec<_>>())?;
+                Bench::training(&layers(Network::new(input)), batch, &optimizer, options)
             }
             Workload::Update { tensors, shape } => {
                 let optimizer = optimizers::registry().make(optimizer.unwrap_or("adam"), &[])?;
@@ -137,19 +209,15 @@ impl Workload {
 
 impl Bench {
     /// A model and a batch: inputs uniform in [0, 1), any class as target.
-    fn training(inputs: usize, hidden: &[usize], n: usize, optimizer: &Optimizer, options: Options) -> Result<Self> {
-        let mut model = Sequential::new(&[inputs]);
-        for &units in hidden {
-            model = model.add(Dense::new(units).activation("relu"));
-        }
-        let model = model.add(Dense::new(CLASSES).activation("softmax"));
+    fn training(model: &Network, n: usize, optimizer: &Optimizer, options: Options) -> Result<Self> {
         let loss: AnyLoss = Arc::new(SparseCategoricalCrossentropy { from_logits: false });
         let (x, y) = (Stream::named(options.seed, "x"), Stream::named(options.seed, "y"));
+        let inputs: usize = model.input().iter().product();
         let features: Vec<f32> = (0..n * inputs).map(|i| x.uniform(i as u64) as f32).collect();
         let labels: Vec<u32> = (0..n).map(|i| y.below(i as u64, CLASSES) as u32).collect();
-        let data = Dataset::classes(features, &[inputs], labels, CLASSES)?;
+        let data = Dataset::classes(features, model.input(), labels, CLASSES)?;
         let spec = Spec {
-            model: &model,
+            model,
             loss: &loss,
             metrics: &[],
             optimizer: Some(optimizer),
@@ -223,6 +291,18 @@ fn bytes(machine: &Machine) -> usize {
 mod tests {
     use super::*;
     use schuss_kernels::Isa;
+
+    #[test]
+    fn models_have_the_parameters_of_their_layers() {
+        // Weights, biases, γ and β of the layers, added up by hand.
+        for (name, count) in [("mlp", 669_706), ("convnet", 34_826), ("cnn3c3d", 895_210), ("resnet20", 272_474)] {
+            let options = Options { threads: 1, isa: Isa::detect(), without: Vec::new(), seed: 0 };
+            let Workload::Training { input, layers, .. } = workloads().make(name, &[]).unwrap() else { panic!() };
+            let built = layers(Network::new(input)).build(true).unwrap();
+            let found: usize = built.parameters.iter().map(|p| p.shape.iter().product::<usize>()).sum();
+            assert_eq!(found, count, "{name} {options:?}");
+        }
+    }
 
     #[test]
     fn a_step_learns_the_batch_by_heart() {
