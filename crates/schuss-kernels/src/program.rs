@@ -619,10 +619,15 @@ impl Run<'_> {
     unsafe fn finish(&self, finish: &Finish, tile: Tile, registers: *mut f32) {
         // SAFETY: checked when the program was made.
         unsafe {
-            // A last result that is kept, and nothing else done with it, goes where it is kept.
+            // A last result that is kept at one place, and nothing else done with it, goes where it is kept.
+            let alone = |i: usize, others: &[(Argument, View)]| {
+                i + 1 == finish.tape.len()
+                    && finish.update.is_none()
+                    && !others.iter().any(|o| o.0 == Argument::Result(i))
+            };
             let (last, place) = match finish.stores.split_last() {
-                Some(((Argument::Result(i), to), _)) if i + 1 == finish.tape.len() && finish.update.is_none() => {
-                    (finish.stores.len() - 1, Some((self.at(*to, tile.row, tile.col), to.row_stride)))
+                Some(((Argument::Result(i), to), others)) if alone(*i, others) => {
+                    (others.len(), Some((self.at(*to, tile.row, tile.col), to.row_stride)))
                 }
                 _ => (finish.stores.len(), None),
             };
