@@ -10,9 +10,9 @@ import inspect
 import optimizers
 import optimizers_more
 import optimizers_whole
-from optimizers_more import LIBRARIES
+from optimizers_more import LIBRARIES, case
 from optimizers_whole import EPSILON, FACTOR, FACTOR_PROBE, SERIES, SHAPES, START, keep
-from reference import jnp, keras, np
+from reference import jnp, keras, np, write
 
 import dadaptation
 import optax
@@ -29,10 +29,14 @@ LIBRARIES |= {
 }
 
 
-def walk(build, settings):
+# Gradients that agree for a while: only along these does a rate that is found grow.
+STEADY = [[[abs(g) + 0.2 for g in tensor] for tensor in SERIES[i]] for i in (0, 1, 2, 4, 5, 7, 9, 10)] * 2
+
+
+def walk(build, settings, series=SERIES):
     tensors = [torch.tensor(start).reshape(shape).requires_grad_() for start, shape in zip(START, SHAPES)]
     optimizer, history = build(tensors, settings), []
-    for step in SERIES:
+    for step in series:
         for tensor, g, shape in zip(tensors, step, SHAPES):
             tensor.grad = torch.tensor(g).reshape(shape)
         optimizer.step()
@@ -95,7 +99,7 @@ class Muon:
 
 PRODIGY = {"learning_rate": 1.0, "beta_1": 0.9, "beta_2": 0.999, "beta_3": 0.0, "epsilon": 1e-8, "d0": 1e-6,
            "d_coef": 1.0, "growth_rate": 0.0, "use_bias_correction": False, "safeguard_warmup": False}
-PRODIGY_PROBE = PRODIGY | {"learning_rate": 0.3, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3, "d0": 1e-2,
+PRODIGY_PROBE = PRODIGY | {"learning_rate": 0.3, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3, "d0": 1e-4,
                            "d_coef": 0.7}
 DADAPT = {"learning_rate": 1.0, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "d0": 1e-6, "growth_rate": 0.0,
           "use_bias_correction": False, "decay": "l2"}
@@ -109,7 +113,7 @@ MUON_PROBE = MUON | {"learning_rate": 0.05, "momentum": 0.8, "muon_a": 3.0, "muo
 PACKAGES = {
     "prodigy": ("prodigyopt", prodigy, PRODIGY, PRODIGY_PROBE, {
         "plain": {}, "decay": {"weight_decay": 0.1}, "l2": {"weight_decay": 0.1, "decay": "l2"},
-        "other": {"beta_3": 0.9, "growth_rate": 1.5, "use_bias_correction": True, "safeguard_warmup": True}}),
+        "other": {"beta_3": 0.9, "growth_rate": 1.02, "use_bias_correction": True, "safeguard_warmup": True}}),
     "dadapt_adam": ("dadaptation", dadapt_adam, DADAPT, DADAPT_PROBE, {
         "plain": {}, "decay": {"weight_decay": 0.1},
         "other": {"weight_decay": 0.1, "decay": "decoupled", "growth_rate": 1.5, "use_bias_correction": True}}),
@@ -154,6 +158,16 @@ def make():
     print(f"muon:torch in bfloat16 ends {apart / MUON['learning_rate']:.2f} steps of the rate elsewhere")
     for rule, (library, build, defaults, probe, variants) in PACKAGES.items():
         keep(library, rule, defaults, probe, variants, lambda s: walk(build, s))
+    for rule in ("prodigy", "dadapt_adam"):
+        library, build, defaults, probe, variants = PACKAGES[rule]
+        made = []
+        for variant, change in variants.items():
+            for setting, base in (("default", defaults), ("probe", probe)):
+                settings = base | change
+                made.append(case(f"steady-{variant}-{setting}", rule, settings, STEADY, walk(build, settings, STEADY)) |
+                            {"shapes": SHAPES, "start": START})
+        write(f"optimizers/whole_{rule}_steady.json", "optimizers_model.py",
+              ["theta is after the step: [step][tensor][element]."], made, LIBRARIES[library])
     full_decay()
     for rule, (build, defaults, probe, variants) in OPTAX.items():
         library = "optax64" if rule == "adafactor:optax" else "optax"

@@ -49,7 +49,7 @@ def torch_words(s):
 EPSILON = float(torch.finfo(torch.float32).eps)
 TORCH = {
     "adafactor:torch": (torch.optim.Adafactor, torch_words, FACTOR | {"learning_rate": 0.01, "epsilon_1": EPSILON},
-                        FACTOR_PROBE | {"clip_threshold": 1.3}, {"plain": {}}),
+                        FACTOR_PROBE | {"clip_threshold": 1.3}, {"plain": {}, "floor": {"epsilon_1": 0.5}}),
 }
 OPTAX = {
     "lars": (lambda s: optax.lars(s["learning_rate"], weight_decay=s.get("weight_decay", 0.0),

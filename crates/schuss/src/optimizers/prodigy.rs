@@ -88,7 +88,7 @@ impl Rule for Prodigy {
         "prodigy"
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
-        vec![Slot::zero("m"), Slot::zero("v"), Slot::zero("s"), Slot::parameter("start")]
+        vec![Slot::zero("m"), Slot::zero("v"), Slot::zero("s"), Slot::parameter("start"), Slot::zero("gone")]
     }
     fn update(&self) -> Update<'_> {
         Update::Graph(self)
@@ -122,8 +122,8 @@ impl GraphRule for Prodigy {
         let of_s = if self.safeguard { g.multiply(grown, *d)? } else { weight };
         let (mut way, mut size) = (g.constant(0.0)?, g.constant(0.0)?);
         for Tensor { theta, gradient, states, .. } in tensors.iter_mut() {
-            let gone = g.subtract(states[3], *theta)?;
-            let along = weighted_sum(g, *gradient, gone)?;
+            states[4] = gone(g, *theta, states[3], states[4])?;
+            let along = weighted_sum(g, *gradient, states[4])?;
             way = g.add(way, along)?;
             let scaled = g.multiply(*gradient, *d)?;
             states[0] = average(g, states[0], scaled, *of_m)?;
@@ -159,12 +159,30 @@ impl GraphRule for Prodigy {
             let root = g.sqrt(states[1])?;
             let root = g.add(root, little)?;
             let step = g.divide(states[0], root)?;
-            *theta = shrunk(g, *theta, gamma, *decay)?;
-            let change = g.multiply(step, gamma)?;
+            let mut change = g.multiply(step, gamma)?;
+            if *decay > 0.0 {
+                let share = g.scale(gamma, *decay)?;
+                let part = g.multiply(*theta, share)?;
+                change = g.add(change, part)?;
+            }
             *theta = g.subtract(*theta, change)?;
+            states[4] = g.add(states[4], change)?;
         }
         Ok(())
     }
+}
+
+/// θ₀ − θ, from the sum of all changes: of two numbers that are nearly one, their difference in 32 bits keeps few digits,
+/// and d grows by them. Unless θ has been set by something else since.
+fn gone(g: &mut Graph, theta: Value, start: Value, sum: Value) -> Result<Value> {
+    let difference = g.subtract(start, theta)?;
+    let apart = g.subtract(difference, sum)?;
+    let apart = g.absolute(apart)?;
+    let (here, there) = (g.absolute(theta)?, g.absolute(start)?);
+    let size = g.maximum(here, there)?;
+    let rounding = g.scale(size, 1e-5)?;
+    let set = g.greater(apart, rounding)?;
+    g.select(set, difference, sum)
 }
 
 /// θ − γ λ θ.
