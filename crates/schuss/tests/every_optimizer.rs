@@ -160,11 +160,13 @@ fn every_case_is_walked_as_its_library_walks_it() {
             let steps = walk(&optimizer, &case.tensors(), &case.gradients, &case.rates);
             assert_eq!(steps.len(), case.theta.len(), "{} {}: steps", case.rule, case.name);
             let already = wrong.len();
+            // prodigyopt takes differences of θ₀ and θ, which differ by a millionth at first and so keep 10 digits.
+            let bound = if case.rule == "prodigy" { 1e-9 } else { 1e-11 };
             for (t, after) in steps.iter().enumerate() {
                 let mut near = |what: &str, got: &[f64], want: Vec<f64>| {
                     for (i, (&got, want)) in got.iter().zip(want).enumerate() {
                         // The same arithmetic in the same precision, in another order: they differ by rounding.
-                        let near = got == want || (got - want).abs() <= 1e-11 * want.abs().max(1e-3);
+                        let near = got == want || (got - want).abs() <= bound * want.abs().max(1e-3);
                         let place = format!("{} {}, step {}, {what} {i}", entry.name, case.name, t + 1);
                         if !near && wrong.len() == already {
                             wrong.push(format!("{place}: {got} is not {want}"));
