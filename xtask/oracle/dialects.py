@@ -22,9 +22,9 @@ NAMES = {
     "keras": ["SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Nadam", "Adagrad", "Adadelta", "Ftrl", "Lion", "Lamb",
               "Adafactor", "Muon", "ScheduleFreeAdamW"],
     "torch": ["SGD", "RMSprop", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "Adagrad", "Adadelta", "ASGD", "Rprop",
-              "Adafactor"],
+              "Adafactor", "Muon", "LBFGS"],
     "optax": ["sgd", "rmsprop", "adam", "adamw", "adamax", "adamaxw", "adagrad", "adadelta", "lion", "lamb", "lars",
-              "adabelief", "yogi"],
+              "adabelief", "yogi", "nadam", "nadamw", "radam", "adan", "adafactor", "amsgrad"],
 }
 
 # By place and by name, every argument that a setting stands for.
@@ -70,6 +70,13 @@ CALLS = {
         "lion(0.001)", "lion(0.05, 0.8, 0.95, weight_decay=0.03)", "lamb(0.001)", "lamb(0.05, 0.8, 0.95, 1e-3)",
         "lars(0.1)", "lars(0.5, weight_decay=0.02, trust_coefficient=0.01, momentum=0.8)",
         "adabelief(0.001)", "adabelief(0.05, 0.8, 0.95, 1e-3, 1e-4)", "yogi(0.01)", "yogi(0.05, 0.8, 0.95, 1e-2)",
+        "lamb(0.05, 0.8, 0.95, 1e-3, 1e-5, 0.03)", "rmsprop(0.05, 0.7, 1e-3, momentum=0.6, nesterov=True)",
+        "rmsprop(0.05, 0.7, 1e-3, eps_in_sqrt=False, bias_correction=True)", "adam(0.05, eps=1e-3, nesterov=True)",
+        "adamw(0.05, eps=1e-3, nesterov=True)", "nadam(0.001)", "nadam(0.05, 0.8, 0.95, 1e-3)",
+        "nadamw(0.05, 0.8, 0.95, 1e-3, weight_decay=0.03)", "radam(0.001)", "radam(0.05, 0.8, 0.95, 1e-3, nesterov=True)",
+        "adan(0.001)", "adan(0.05, 0.9, 0.8, 0.95, 1e-3, 1e-4, 0.02)",
+        "adafactor(0.05, min_dim_size_to_factor=2)", "adafactor(0.05, decay_rate=0.7, clipping_threshold=0.8)",
+        "amsgrad(0.05, 0.8, 0.95, 1e-3)",
     ],
 }
 
@@ -126,7 +133,7 @@ def signature(dialect, name):
         if p.kind == p.KEYWORD_ONLY and not by_name:
             parts.append("*")
             by_name = True
-        parts.append(p.name if p.default is p.empty else f"{p.name}={p.default!r}")
+        parts.append(p.name if p.default is p.empty else f"{p.name}={getattr(p.default, '__name__', repr(p.default))}")
     return f"{name}({', '.join(parts)})"
 
 

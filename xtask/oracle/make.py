@@ -13,7 +13,7 @@ import sys
 import reference
 
 PARTS = ["optimizers", "optimizers_more", "optimizers_whole", "optimizers_rules", "optimizers_model",
-         "optimizers_matrices", "optimizers_rates", "dialects", "around", "schedules", "losses", "activations",
+         "optimizers_matrices", "optimizers_rates", "dialects", "search", "around", "schedules", "losses", "activations",
          "metrics", "initializers", "training", "buffers", "layers", "digits", "augmentation", "quadratic_deep",
          "models", "pictures"]
 

@@ -30,7 +30,10 @@ pub fn trace(arguments: &arguments::Trace, out: &mut Output) -> Result {
     let steps = match (&arguments.gradients, &arguments.surface) {
         (Some(path), None) => {
             let rows = rows(path, start.len())?;
-            steps_of(&optimizer, &shape, &start, Gradients::Given(&rows), precision)?
+            let steps = steps_of(&optimizer, &shape, &start, Gradients::Given(&rows), precision);
+            steps.map_err(
+                |e| if e.code() == "needs-a-function" { e.at("--gradients, instead of --surface") } else { e },
+            )?
         }
         (None, Some(name)) => {
             let surface = surfaces().make(name, &[])?;

@@ -343,6 +343,8 @@ fn a_trace_shows_every_step_of_an_optimizer() {
     assert_eq!(events[2]["step"], 3);
     assert_eq!(events[2]["state"]["m"].as_array().unwrap().len(), 4);
     assert_eq!(events[2]["state"]["evaluated"], events[2]["state"]["average"]);
+    let found = folder.text("trace --optimizer lbfgs --start=-1.2,1 --surface rosenbrock --steps 4");
+    assert!(found.lines().last().unwrap().starts_with("9.999"), "{found}");
     let single = folder.text("trace --optimizer adam --start 1,-1 --surface rosenbrock --steps 5 --precision f32");
     let double = folder.text("trace --optimizer adam --start 1,-1 --surface rosenbrock --steps 5");
     assert_ne!(single, double);
@@ -357,6 +359,8 @@ fn a_trace_shows_every_step_of_an_optimizer() {
         ("--optimizer sgd --start 1,2,3 --gradients empty.csv", "no-gradients"),
         ("--optimizer sgd --start 1,2,3 --gradients none.csv", "file-unreadable"),
         ("--optimizer sgd --start 1,2,3", "wrong-arguments"),
+        ("--optimizer lbfgs --start 1,2,3 --gradients g.csv", "needs-a-function"),
+        ("--optimizer sgd --set sam_rho=0.05 --start 1,2,3 --gradients g.csv", "needs-a-function"),
         ("--optimizer sgd --start 1,2,3 --surface beale", "wrong-count"),
         ("--optimizer sgd --start 1,2 --surface rosenbrok", "unknown-name"),
         ("--optimizer sdg --start 1,2 --surface beale", "unknown-name"),

@@ -5,6 +5,7 @@ mod cases;
 use schuss::data::{Dataset, Features, Pipeline, Targets};
 use schuss::optimizers::Pace;
 use schuss::plan::{Batch, Machine, Options, Spec, Sums};
+use schuss::registry::Argument;
 use schuss::{optimizers, target::TargetKind};
 use schuss_kernels::{Isa, allocations::Counting};
 
@@ -15,9 +16,16 @@ static ALLOCATOR: Counting = Counting::new();
 fn a_step_allocates_nothing() {
     for case in cases::cases().iter().filter(|c| matches!(c.target, TargetKind::Class(_)) && !c.weighted) {
         for threads in [1, 2, 3] {
-            for optimizer in optimizers::registry().names() {
+            let climbing =
+                vec![("sam_rho".to_owned(), Argument::Float(0.05)), ("lookahead_steps".into(), Argument::Int(3))];
+            let plain = optimizers::registry().names().into_iter().map(|name| (name, vec![]));
+            for (optimizer, settings) in plain.chain([("adam", climbing)]) {
                 let n = 64;
-                let optimizer = optimizers::registry().make(optimizer, &[]).unwrap();
+                let optimizer = optimizers::registry().make(optimizer, &settings).unwrap();
+                // A search keeps places to go back to.
+                if !optimizer.evaluates_once() && settings.is_empty() {
+                    continue;
+                }
                 let spec = Spec {
                     model: &case.model,
                     loss: &case.loss,

@@ -89,6 +89,7 @@ fn variants() -> Vec<(&'static str, Vec<(&'static str, Argument)>)> {
             vec![("use_ema", Bool(true)), ("ema_momentum", Float(0.7)), ("ema_overwrite_frequency", Int(5))],
         ),
         ("cautious", vec![("cautious", Bool(true)), ("weight_decay", Float(0.1))]),
+        ("lookahead", vec![("lookahead_steps", Int(3)), ("lookahead_alpha", Float(0.7))]),
         ("static loss scale", vec![("loss_scale", text("static")), ("initial_scale", Float(1.0))]),
     ]
 }
@@ -101,7 +102,8 @@ fn pace(t: usize) -> Pace {
 #[test]
 fn the_plan_does_what_the_walk_does_around_every_rule() {
     let mut wrong = Vec::new();
-    for name in registry().names() {
+    let once = |name: &&'static str| optimizer(name, &[]).evaluates_once();
+    for name in registry().names().into_iter().filter(once) {
         for (variant, settings) in variants() {
             let given: Vec<_> = settings.iter().map(|(n, v)| (n.to_string(), v.clone())).collect();
             // Rules whose step is no change of elements refuse to be cautious (every_optimizer.rs).
@@ -110,6 +112,12 @@ fn the_plan_does_what_the_walk_does_around_every_rule() {
                 continue;
             }
             let optimizer = optimizer(name, &settings);
+            // Rules that evaluate with weights of their own go with no slow ones.
+            let start = vec![("theta".into(), vec![1], vec![0.0])];
+            if variant == "lookahead" && Walk::new(&optimizer, start).is_err_and(|e| e.code() == "two-kinds-of-weights")
+            {
+                continue;
+            }
             let (want, want_shown) = walk(&optimizer, pace);
             let (got, got_shown) = run(&optimizer, options(1, &[]), pace);
             let steps = got.iter().zip(&want).chain([(&got_shown, &want_shown)]);

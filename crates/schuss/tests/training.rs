@@ -70,6 +70,10 @@ fn around() -> Vec<(&'static str, Vec<(&'static str, Argument)>)> {
         ("adam", vec![("global_clipnorm", Float(0.1)), ("weight_decay", Float(0.1))]),
         ("adamw", vec![("cautious", Bool(true))]),
         ("schedule_free_adamw:paper", vec![("weight_decay", Float(0.1)), ("exclude_from_weight_decay", text("bias"))]),
+        ("adam", vec![("sam_rho", Float(0.05)), ("use_ema", Bool(true))]),
+        ("nadam", vec![("sam_rho", Float(0.1)), dynamic(), ("lookahead_steps", Int(4))]),
+        ("momentum", vec![("lookahead_steps", Int(3)), ("gradient_accumulation_steps", Int(2))]),
+        ("lbfgs", vec![("history_size", Int(2)), ("max_iter", Int(3))]),
     ]
 }
 

@@ -4,7 +4,7 @@ use super::call::{Call, Given, Literal};
 use crate::error::{Error, Kind, Result};
 use crate::optimizers::{self, Clip, Dialect, FORMS, Form, Optimizer, Pace, To, Walk};
 use crate::random::Stream;
-use crate::registry::{Argument, Registry, Setting, suggest};
+use crate::registry::{Allowed, Argument, Registry, Setting, suggest};
 use std::collections::BTreeMap;
 
 /// Updates that a proof walks.
@@ -62,11 +62,13 @@ pub fn port(text: &str, from: Dialect, to: Dialect) -> Result<Port> {
     let source = table.read(&Call::read(text)?, from)?;
     let family = source.form.form.family;
     let mut best: Option<(Read, [Parting; 2])> = None;
-    // What cannot walk at all has nothing to be compared with.
-    walk(&source.optimizer, scale(&[&source.optimizer]), 1.0)?;
     let mut targets: Vec<_> = table.forms.iter().filter(|f| f.form.dialect == to && f.form.family == family).collect();
     // What is called the same is looked at first.
     targets.sort_by_key(|f| !f.name.eq_ignore_ascii_case(&source.form.name));
+    if !targets.is_empty() {
+        // What cannot walk at all has nothing to be compared with.
+        walk(&source.optimizer, scale(&[&source.optimizer]), 1.0)?;
+    }
     let inside = source.form.form.has_epsilon_inside();
     let mut failed = None;
     for form in &targets {
@@ -458,6 +460,7 @@ fn same(value: &Literal, default: &Literal, to: To) -> bool {
             (Literal::Float(x), _) => *x == 0.0,
             (Literal::Int(i), To::One("gradient_accumulation_steps")) => *i == 1,
             (Literal::Int(i), _) => *i == 0,
+            (Literal::Text(word), _) => word == "none" || word == "original",
             _ => false,
         },
         (Literal::Tuple(a), Literal::Tuple(b)) => {
@@ -481,7 +484,9 @@ fn spread<'s>(
     let one =
         |name: &'static str, value: &Literal, none: bool, factor: f64| -> Result<Option<(&'static str, Argument)>> {
             let setting = setting(name).unwrap_or_else(|| unreachable!("no setting {name}"));
+            let word = matches!(setting.allowed, Allowed::OneOf(words) if words.contains(&"none"));
             let argument = match value {
+                Literal::None if none && word => Some(Argument::Text("none".into())),
                 // Not, or as is usual.
                 Literal::None if none => return Ok(None),
                 Literal::Bool(b) => Some(Argument::Bool(*b)),

@@ -59,6 +59,9 @@ pub fn trace(
     gradients: Gradients,
     precision: Precision,
 ) -> Result<Vec<TraceStep>> {
+    if matches!(gradients, Gradients::Given(_)) && !optimizer.evaluates_once() {
+        return Err(optimizer.needs_a_function());
+    }
     let mut walker = Walker::new(optimizer, shape, start, precision)?;
     let count = match gradients {
         Gradients::Given(rows) => rows.len(),
@@ -71,12 +74,15 @@ pub fn trace(
     let mut sum = vec![0.0; start.len()];
     let mut steps: Vec<TraceStep> = Vec::with_capacity(count);
     for step in 0..count {
+        let theta = steps.last().map_or(start, |s| &s.theta);
         let g = match gradients {
             Gradients::Given(rows) => rows[step].clone(),
-            Gradients::Of(surface, _) => {
-                let theta = steps.last().map_or(start, |s| &s.theta);
-                (surface.gradient)(theta)
+            Gradients::Of(surface, _) if !optimizer.evaluates_once() => {
+                walker.step_on(surface)?;
+                steps.push(walker.shown(step)?);
+                continue;
             }
+            Gradients::Of(surface, _) => (surface.gradient)(theta),
         };
         if g.len() != start.len() {
             let message = format!("step {}: the gradient has {} numbers, and θ has {}", step + 1, g.len(), start.len());
@@ -87,12 +93,7 @@ pub fn trace(
             walker.step(&sum)?;
             sum.fill(0.0);
         }
-        let (theta, state) = walker.now()?;
-        if !theta.iter().all(|x| x.is_finite()) {
-            let message = format!("step {}: a number of θ is not finite: {theta:?}", step + 1);
-            return Err(Error::new(Kind::NotFinite, "not-finite", message));
-        }
-        steps.push(TraceStep { step: step + 1, theta, state });
+        steps.push(walker.shown(step)?);
     }
     Ok(steps)
 }
@@ -126,6 +127,34 @@ impl Walker {
                 machine.apply(Pace::default()).map(|_| ())
             }
         }
+    }
+    /// A step that takes loss and gradient where it wants.
+    fn step_on(&mut self, surface: &Surface) -> Result<()> {
+        match self {
+            Walker::F64(walk) => {
+                let mut evaluate =
+                    |theta: &[Vec<f64>]| ((surface.value)(&theta[0]), vec![(surface.gradient)(&theta[0])]);
+                walk.step_with(&mut evaluate, Pace::default())
+            }
+            Walker::F32(machine) => {
+                let mut evaluate = |machine: &mut Machine| {
+                    let theta: Vec<f64> = machine.variables().read(0).iter().map(|&x| f64::from(x)).collect();
+                    let gradient = (surface.gradient)(&theta);
+                    machine.gradient_mut(0)?.iter_mut().zip(gradient).for_each(|(to, x)| *to = x as f32);
+                    Ok((surface.value)(&theta))
+                };
+                machine.apply_with(&mut evaluate, Pace::default()).map(|_| ())
+            }
+        }
+    }
+    /// Where it is after a step. The error is about numbers that are not finite.
+    fn shown(&mut self, step: usize) -> Result<TraceStep> {
+        let (theta, state) = self.now()?;
+        if !theta.iter().all(|x| x.is_finite()) {
+            let message = format!("step {}: a number of θ is not finite: {theta:?}", step + 1);
+            return Err(Error::new(Kind::NotFinite, "not-finite", message));
+        }
+        Ok(TraceStep { step: step + 1, theta, state })
     }
     /// θ, and what is kept beside it.
     fn now(&mut self) -> Result<(Vec<f64>, State)> {

@@ -2,7 +2,7 @@
 
 use crate::build::Parameter;
 use crate::error::{Error, Result};
-use crate::optimizers::{Initial, Rules, average_name};
+use crate::optimizers::{Initial, Rules, average_name, slow_name};
 use crate::random::Stream;
 use schuss_kernels::Buffer;
 
@@ -30,6 +30,8 @@ pub enum Role {
     Global,
     /// The moving average of a parameter.
     Average(usize),
+    /// The slow weights of a parameter.
+    Slow(usize),
     /// The sum of a parameter's gradients over batches of one update.
     Gradient(usize),
 }
@@ -95,6 +97,11 @@ impl Variables {
             let place = self.push(Variable { name: average_name(&name), shape, role: Role::Average(p) })?;
             self.copy(p, place);
         }
+        for &p in trained.iter().filter(|_| rules.main().around.lookahead > 0) {
+            let Variable { name, shape, .. } = self.list[p].clone();
+            let place = self.push(Variable { name: slow_name(&name), shape, role: Role::Slow(p) })?;
+            self.copy(p, place);
+        }
         for &p in trained.iter().filter(|_| rules.main().around.accumulation > 1) {
             let Variable { name, shape, .. } = self.list[p].clone();
             self.push(Variable { name: format!("{name}/gradient"), shape, role: Role::Gradient(p) })?;
@@ -140,6 +147,10 @@ impl Variables {
     /// The place of a parameter's average, if one is kept.
     pub fn average_of(&self, parameter: usize) -> Option<usize> {
         self.with_role(Role::Average(parameter)).next()
+    }
+    /// The place of a parameter's slow weights, if they are kept.
+    pub fn slow_of(&self, parameter: usize) -> Option<usize> {
+        self.with_role(Role::Slow(parameter)).next()
     }
     /// The place where a parameter's gradients are added up over several batches, if that is kept.
     pub fn gradient_of(&self, parameter: usize) -> Option<usize> {

@@ -51,6 +51,23 @@ pub const SETTINGS: &[Setting] = &[
         allowed: Allowed::Int(0, i64::MAX),
         doc: "updates after which the weights are set to their average; 0 for at the end only",
     },
+    number(
+        "sam_rho",
+        0.0,
+        "sharpness-aware: take the gradient where the loss is worst within this distance, 0.05 say; 0 for none",
+    ),
+    Setting {
+        name: "lookahead_steps",
+        default: Default::Int(0),
+        allowed: Allowed::Int(0, i64::MAX),
+        doc: "updates after which slow weights follow the weights, which go on from there, 5 say; 0 for none",
+    },
+    Setting {
+        name: "lookahead_alpha",
+        default: Default::Float(0.5),
+        allowed: Allowed::Fraction,
+        doc: "the share of their distance that slow weights follow",
+    },
     Setting {
         name: "loss_scale",
         default: Default::Text("none"),
@@ -81,6 +98,9 @@ pub const WHOLE: &[&str] = &[
     "use_ema",
     "ema_momentum",
     "ema_overwrite_frequency",
+    "sam_rho",
+    "lookahead_steps",
+    "lookahead_alpha",
     "loss_scale",
     "initial_scale",
     "dynamic_growth_steps",
@@ -154,6 +174,12 @@ pub struct Around {
     pub ema: Option<f64>,
     /// Updates after which the weights are set to their average; 0: never.
     pub ema_overwrite: u64,
+    /// How far from the weights a sharpness-aware step takes its gradient; 0: there.
+    pub sam_rho: f64,
+    /// Updates after which slow weights follow; 0: there are none.
+    pub lookahead: u64,
+    /// The share of the distance that they follow.
+    pub lookahead_alpha: f64,
     /// Whether the loss is scaled.
     pub loss_scale: LossScale,
 }
@@ -196,6 +222,9 @@ impl Around {
             accumulation: count("gradient_accumulation_steps", 1),
             ema: all.get("use_ema").is_some_and(|_| all.bool("use_ema")).then(|| float("ema_momentum")),
             ema_overwrite: count("ema_overwrite_frequency", 0) as u64,
+            sam_rho: float("sam_rho"),
+            lookahead: count("lookahead_steps", 0) as u64,
+            lookahead_alpha: float("lookahead_alpha"),
             loss_scale: match word("loss_scale") {
                 "static" => LossScale::Static(initial),
                 "dynamic" => LossScale::Dynamic { initial, growth: count("dynamic_growth_steps", 1) as u64 },
@@ -205,6 +234,11 @@ impl Around {
         if around.ema.is_none() && around.ema_overwrite > 0 {
             let message = "`ema_overwrite_frequency` needs `use_ema = true`";
             return Err(Error::value("no-average", message));
+        }
+        if around.sam_rho > 0.0 && around.accumulation > 1 {
+            let message = "`sam_rho` and `gradient_accumulation_steps` exclude each other: the second gradient is of the \
+                           same samples, and those of the batches before are gone; allowed is a greater batch size";
+            return Err(Error::value("sam-with-accumulation", message));
         }
         let usual = |name: &str, value: &_| {
             SETTINGS.iter().any(|s| s.name == name && s.default.value().as_ref() == Some(value))
@@ -232,16 +266,6 @@ impl Around {
 
     /// Clips the gradients of all parameters.
     pub fn clipped(&self, g: &mut Graph, gradients: &[Value]) -> Result<Vec<Value>> {
-        let norm = |g: &mut Graph, of: &[Value]| -> Result<Value> {
-            let mut total = None;
-            for &x in of {
-                let square = g.square(x)?;
-                let sum = g.sum(square)?;
-                total = Some(total.map_or(Ok(sum), |t| g.add(t, sum))?);
-            }
-            let total = total.map_or_else(|| g.constant(0.0), Ok)?;
-            g.sqrt(total)
-        };
         match self.clip {
             Clip::None => Ok(gradients.to_vec()),
             Clip::Value(bound) => {
@@ -253,7 +277,7 @@ impl Around {
             Clip::Norm(bound) => {
                 let c = g.constant(bound)?;
                 let mut clip = |&x: &Value| {
-                    let norm = norm(g, &[x])?;
+                    let norm = global_norm(g, &[x])?;
                     let greatest = g.maximum(norm, c)?;
                     let factor = g.divide(c, greatest)?;
                     g.multiply(x, factor)
@@ -262,7 +286,7 @@ impl Around {
             }
             // g c min(1 / N, 1 / c); N − N makes all of them NaN where N is not finite.
             Clip::GlobalNorm(bound) => {
-                let n = norm(g, gradients)?;
+                let n = global_norm(g, gradients)?;
                 let (c, most) = (g.constant(bound)?, g.constant(1.0 / bound)?);
                 let one_over_n = g.reciprocal(n)?;
                 let factor = g.minimum(one_over_n, most)?;
@@ -283,4 +307,16 @@ impl Around {
         let pull = g.multiply(theta, lambda)?;
         g.add(gradient, pull)
     }
+}
+
+/// The norm of all these arrays together.
+pub(super) fn global_norm(g: &mut Graph, of: &[Value]) -> Result<Value> {
+    let mut total = None;
+    for &x in of {
+        let square = g.square(x)?;
+        let sum = g.sum(square)?;
+        total = Some(total.map_or(Ok(sum), |t| g.add(t, sum))?);
+    }
+    let total = total.map_or_else(|| g.constant(0.0), Ok)?;
+    g.sqrt(total)
 }

@@ -213,8 +213,13 @@ pub const FORMS: &[Form] = &[
              foreach=None, maximize=False, differentiable=False)",
         )
     },
-    Form { only: &[("eps_in_sqrt", "True")], epsilon: INSIDE, ..OPTAX_RMSPROP },
-    Form { rule: "rmsprop:torch", only: &[("eps_in_sqrt", "False")], epsilon: OUTSIDE, ..OPTAX_RMSPROP },
+    Form { only: &[("eps_in_sqrt", "True")], fixed: &[("eps_in_sqrt", Bool(true))], epsilon: INSIDE, ..OPTAX_RMSPROP },
+    Form {
+        only: &[("eps_in_sqrt", "False")],
+        fixed: &[("eps_in_sqrt", Bool(false))],
+        epsilon: OUTSIDE,
+        ..OPTAX_RMSPROP
+    },
     Form {
         fixed: &[("centered", Bool(true))],
         epsilon: INSIDE,
@@ -288,6 +293,18 @@ pub const FORMS: &[Form] = &[
         note: "θ shrinks by λ, not by α λ",
         ..form(Paper, "adam", "adamw:optax", "AdamW(lambda, alpha=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-08)")
     },
+    Form {
+        fixed: &[("amsgrad", Bool(true))],
+        epsilon: CORRECTED,
+        note: "amsgrad takes the maximum of corrected averages",
+        ..form(
+            Optax,
+            "adam",
+            "adam:optax",
+            "amsgrad(learning_rate, b1=0.9, b2=0.999, eps=1e-08, eps_root=0.0, mu_dtype=None, bias_correction_mu=True, \
+             bias_correction_nu=True)",
+        )
+    },
     // Adamax.
     Form {
         epsilon: "ε is added to the greatest gradient as it is divided by",
@@ -322,6 +339,10 @@ pub const FORMS: &[Form] = &[
             "adamaxw(learning_rate, b1=0.9, b2=0.999, eps=1e-08, weight_decay=0.0001, mask=None)",
         )
     },
+    Form {
+        epsilon: "there is no ε",
+        ..form(Paper, "adamax", "adamax:paper", "Adamax(alpha=0.002, beta_1=0.9, beta_2=0.999)")
+    },
     // Nadam.
     Form {
         fixed: &[("momentum_decay", Float(1.0))],
@@ -330,6 +351,46 @@ pub const FORMS: &[Form] = &[
     },
     Form { only: &[("decoupled_weight_decay", "False")], ..TORCH_NADAM },
     Form { only: &[("decoupled_weight_decay", "True")], fixed: DECOUPLED, ..TORCH_NADAM },
+    Form {
+        note: STILL,
+        ..form(
+            Optax,
+            "nadam",
+            "nadam:optax",
+            "nadam(learning_rate, b1=0.9, b2=0.999, eps=1e-08, eps_root=0.0, mu_dtype=None, *, nesterov=True)",
+        )
+    },
+    Form {
+        note: STILL,
+        ..form(
+            Optax,
+            "nadam",
+            "nadamw:optax",
+            "nadamw(learning_rate, b1=0.9, b2=0.999, eps=1e-08, eps_root=0.0, mu_dtype=None, weight_decay=0.0001, \
+             mask=None, *, nesterov=True)",
+        )
+    },
+    Form {
+        only: &[("nesterov", "True")],
+        note: STILL,
+        ..form(
+            Optax,
+            "nadam",
+            "nadam:optax",
+            "adam(learning_rate, b1=0.9, b2=0.999, eps=1e-08, eps_root=0.0, mu_dtype=None, *, nesterov=False)",
+        )
+    },
+    Form {
+        only: &[("nesterov", "True")],
+        note: STILL,
+        ..form(
+            Optax,
+            "nadam",
+            "nadamw:optax",
+            "adamw(learning_rate, b1=0.9, b2=0.999, eps=1e-08, eps_root=0.0, mu_dtype=None, weight_decay=0.0001, \
+             mask=None, *, nesterov=False)",
+        )
+    },
     // Adagrad.
     Form {
         fixed: &[("lr_decay", Float(0.0))],
@@ -397,7 +458,11 @@ pub const FORMS: &[Form] = &[
     },
     Form {
         to: &[("lambda_1", One("l1_regularization_strength")), ("lambda_2", Times(2.0, "l2_regularization_strength"))],
-        fixed: &[("initial_accumulator_value", Float(0.0)), ("l2_shrinkage_regularization_strength", Float(0.0))],
+        fixed: &[
+            ("learning_rate_power", Float(-0.5)),
+            ("initial_accumulator_value", Float(0.0)),
+            ("l2_shrinkage_regularization_strength", Float(0.0)),
+        ],
         note: "the sum starts from 0; λ₂ is twice Keras' l2_regularization_strength",
         ..form(Paper, "ftrl", "ftrl", "Ftrl(alpha, beta, lambda_1, lambda_2)")
     },
@@ -415,22 +480,25 @@ pub const FORMS: &[Form] = &[
     },
     // LAMB and LARS.
     Form {
+        fixed: &[("epsilon_root", Float(0.0))],
         note: "weight_decay shrinks θ before the step",
         ..form(Keras, "lamb", "lamb", keras!("Lamb(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07, "))
     },
     Form {
-        to: &[("weight_decay", Only)],
+        to: &[("eps_root", One("epsilon_root"))],
         note: "weight_decay is part of the step",
         ..form(
             Optax,
             "lamb",
-            "lamb",
+            "lamb:optax",
             "lamb(learning_rate, b1=0.9, b2=0.999, eps=1e-06, eps_root=0.0, weight_decay=0.0, mask=None)",
         )
     },
     Form {
+        to: &[("lambda", One("weight_decay"))],
+        fixed: &[("epsilon_root", Float(0.0))],
         note: "weight_decay is part of the step",
-        ..form(Paper, "lamb", "lamb", "LAMB(eta, beta_1=0.9, beta_2=0.999, epsilon=1e-06, lambda=0.0)")
+        ..form(Paper, "lamb", "lamb:optax", "LAMB(eta, beta_1=0.9, beta_2=0.999, epsilon=1e-06, lambda=0.0)")
     },
     form(
         Optax,
@@ -487,9 +555,39 @@ pub const FORMS: &[Form] = &[
             "Adafactor(rho=0.01, beta_2_decay=-0.8, epsilon_1=1e-30, epsilon_2=0.001, d=1.0)",
         )
     },
+    Form {
+        to: &[
+            ("decay_rate", Times(-1.0, "beta_2_decay")),
+            ("clipping_threshold", One("clip_threshold")),
+            ("eps", One("epsilon_1")),
+        ],
+        fixed: &[("epsilon_2", Float(1e-3))],
+        epsilon: SQUARES,
+        note: "the rate does not fall with 1/√t, and axes below min_dim_size_to_factor are not factored",
+        ..form(
+            Optax,
+            "adafactor",
+            "adafactor:optax",
+            "adafactor(learning_rate=None, min_dim_size_to_factor=128, decay_rate=0.8, decay_offset=0, \
+             multiply_by_parameter_scale=True, clipping_threshold=1.0, momentum=None, dtype_momentum=float32, \
+             weight_decay_rate=None, eps=1e-30, factored=True, weight_decay_mask=None)",
+        )
+    },
     // Muon.
     Form {
+        to: &[("ns_coefficients", Tuple(&["muon_a", "muon_b", "muon_c"])), ("eps", Only)],
+        note: "the rate is √max(1, rows / columns), or as adjust_lr_fn says; θ rests where it is no matrix",
+        ..form(
+            Torch,
+            "muon",
+            "muon:torch",
+            "Muon(lr=0.001, weight_decay=0.1, momentum=0.95, nesterov=True, ns_coefficients=(3.4445, -4.775, 2.0315), \
+             eps=1e-07, ns_steps=5, adjust_lr_fn=None)",
+        )
+    },
+    Form {
         to: &[("adam_weight_decay", One("weight_decay"))],
+        note: "the rate is rms_rate √max(rows, columns); Adam moves what is no matrix",
         ..form(
             Keras,
             "muon",
@@ -508,9 +606,38 @@ pub const FORMS: &[Form] = &[
         "schedule_free_adamw",
         keras!("ScheduleFreeAdamW(learning_rate=0.0025, beta_1=0.9, beta_2=0.999, epsilon=1e-08, warmup_steps=0, "),
     ),
+    Form {
+        to: &[("lambda", One("weight_decay"))],
+        note: "steps weigh in the average by their rate, and decay is part of the step",
+        ..form(
+            Paper,
+            "schedule_free_adamw",
+            "schedule_free_adamw:paper",
+            "ScheduleFreeAdamW(alpha=0.0025, beta_1=0.9, beta_2=0.999, epsilon=1e-08, lambda=0.0, warmup_steps=0, r=0.0, \
+             weight_lr_power=2.0)",
+        )
+    },
+    // RAdam.
+    Form {
+        only: &[("decoupled_weight_decay", "False")],
+        fixed: &[("threshold", Float(5.0)), ("nesterov", Bool(false))],
+        ..TORCH_RADAM
+    },
+    Form {
+        only: &[("decoupled_weight_decay", "True")],
+        fixed: &[("threshold", Float(5.0)), ("nesterov", Bool(false)), ("decay", Text("decoupled"))],
+        ..TORCH_RADAM
+    },
+    Form {
+        epsilon: CORRECTED,
+        ..form(
+            Optax,
+            "radam",
+            "radam:optax",
+            "radam(learning_rate, b1=0.9, b2=0.999, eps=1e-08, eps_root=0.0, threshold=5.0, *, nesterov=False)",
+        )
+    },
     // Those of PyTorch alone.
-    Form { only: &[("decoupled_weight_decay", "False")], ..TORCH_RADAM },
-    Form { only: &[("decoupled_weight_decay", "True")], fixed: DECOUPLED, ..TORCH_RADAM },
     Form {
         to: &[("alpha", One("alpha"))],
         ..form(
@@ -531,6 +658,16 @@ pub const FORMS: &[Form] = &[
              differentiable=False)",
         )
     },
+    Form {
+        to: &[("line_search_fn", One("line_search"))],
+        ..form(
+            Torch,
+            "lbfgs",
+            "lbfgs",
+            "LBFGS(lr=1, max_iter=20, max_eval=None, tolerance_grad=1e-07, tolerance_change=1e-09, history_size=100, \
+             line_search_fn=None, *, maximize=False)",
+        )
+    },
     // Those of Optax.
     Form {
         to: &[("eps_root", One("epsilon_root"))],
@@ -547,19 +684,29 @@ pub const FORMS: &[Form] = &[
         ..form(Paper, "adabelief", "adabelief", "AdaBelief(epsilon, alpha=0.001, beta_1=0.9, beta_2=0.999)")
     },
     Form {
+        to: &[("b3", One("beta_3")), ("eps_root", One("epsilon_root"))],
+        ..form(
+            Optax,
+            "adan",
+            "adan:optax",
+            "adan(learning_rate, b1=0.98, b2=0.92, b3=0.99, eps=1e-08, eps_root=1e-08, weight_decay=0.0, mask=None)",
+        )
+    },
+    Form {
         fixed: &[("initial_accumulator_value", Float(1e-6))],
         ..form(Optax, "yogi", "yogi", "yogi(learning_rate, b1=0.9, b2=0.999, eps=0.001)")
     },
 ];
 
+const STILL: &str = "the momentum does not grow";
 const WITHIN: &str = "ε is added to |g| inside the maximum";
 
 const OPTAX_RMSPROP: Form = Form {
-    to: &[("decay", One("rho")), ("initial_scale", Only)],
+    to: &[("decay", One("rho")), ("initial_scale", Only), ("eps_in_sqrt", Only)],
     ..form(
         Optax,
         "rmsprop",
-        "rmsprop",
+        "rmsprop:optax",
         "rmsprop(learning_rate, decay=0.9, eps=1e-08, initial_scale=0.0, eps_in_sqrt=True, centered=False, \
          momentum=None, nesterov=False, bias_correction=False)",
     )
@@ -587,10 +734,13 @@ const TORCH_NADAM: Form = Form {
     )
 };
 
-const TORCH_RADAM: Form = form(
-    Torch,
-    "radam",
-    "radam",
-    "RAdam(lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0, decoupled_weight_decay=False, *, foreach=None, \
+const TORCH_RADAM: Form = Form {
+    epsilon: HAT,
+    ..form(
+        Torch,
+        "radam",
+        "radam",
+        "RAdam(lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0, decoupled_weight_decay=False, *, foreach=None, \
      maximize=False, capturable=False, differentiable=False)",
-);
+    )
+};

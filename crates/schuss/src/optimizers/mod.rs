@@ -27,6 +27,7 @@ mod around;
 mod cautious;
 mod dialects;
 mod rules;
+mod search;
 mod walk;
 mod whole;
 
@@ -44,6 +45,7 @@ mod ftrl;
 mod gradient_descent;
 mod lamb;
 mod lars;
+mod lbfgs;
 mod lion;
 mod momentum;
 mod muon;
@@ -65,8 +67,9 @@ mod yogi;
 pub use crate::schedules::Pace;
 pub use around::{Around, Clip, Decay, LossScale, WHOLE};
 pub use dialects::{Dialect, FORMS, Form, To};
-pub use rules::{Rules, Updates, average_name};
-pub use walk::Walk;
+pub use rules::{Rules, Updates, average_name, slow_name};
+pub use search::{Point, SearchRule};
+pub use walk::{Evaluate, Walk};
 
 /// The table of optimizers. Adding one: a file, its `mod` above, and its line here.
 pub fn registry() -> Registry<Optimizer> {
@@ -85,6 +88,7 @@ pub fn registry() -> Registry<Optimizer> {
         gradient_descent::ENTRIES,
         lamb::ENTRIES,
         lars::ENTRIES,
+        lbfgs::ENTRIES,
         lion::ENTRIES,
         momentum::ENTRIES,
         muon::ENTRIES,
@@ -206,6 +210,8 @@ pub enum Update<'a> {
     Elementwise(Sweep),
     /// By operations on whole arrays.
     Graph(&'a dyn GraphRule),
+    /// By a search that asks for the loss at several places.
+    Search(&'a dyn SearchRule),
 }
 
 /// A parameter in the graph of an update: leaves at first; a [`GraphRule`] puts the new values in their place.
@@ -313,7 +319,7 @@ impl Optimizer {
         if around.cautious {
             let additive = match rule.update() {
                 Update::Elementwise(sweep) => cautious::change(&sweep.recording()).is_some(),
-                Update::Graph(_) => false,
+                Update::Graph(_) | Update::Search(_) => false,
             };
             if !additive || rule.shrinks() {
                 let message = format!(
@@ -333,11 +339,25 @@ impl Optimizer {
             groups: Vec::new(),
         })
     }
+    /// Does a step take one gradient, where θ is? Else it asks for several: to climb first (SAM), or to search.
+    pub fn evaluates_once(&self) -> bool {
+        self.around.sam_rho == 0.0 && !matches!(self.rule.update(), Update::Search(_))
+    }
+    /// The error where it is given one gradient and asks for several.
+    pub fn needs_a_function(&self) -> Error {
+        let message = format!(
+            "{} as it is set takes the loss and its gradient at several places in a step; it needs a function (a \
+             surface), not given gradients",
+            self.name
+        );
+        Error::value("needs-a-function", message)
+    }
     /// How many numbers the arithmetic is given: see [`Optimizer::numbers`].
     pub fn count(&self) -> usize {
         match self.rule.update() {
             Update::Elementwise(sweep) => sweep.at(),
             Update::Graph(rule) => 1 + rule.numbers(),
+            Update::Search(_) => 1,
         }
     }
     /// What the arithmetic is given now: the factor that decays θ, then the rule's numbers.

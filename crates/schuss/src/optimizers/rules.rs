@@ -1,7 +1,7 @@
 //! The rules of all trained parameters together: which one moves which parameter, the numbers that each is given at a
 //! step, and the operations behind the gradients.
 
-use super::around::{GREATEST_SCALE, LossScale};
+use super::around::{GREATEST_SCALE, LossScale, global_norm};
 use super::{Initial, Now, Optimizer, Pace, Slot, Tensor, Update, cautious};
 use crate::error::{Error, Result};
 use crate::graph::ops::input::Source;
@@ -89,7 +89,32 @@ impl Rules {
                 return Err(Error::value("empty-group", message));
             }
         }
-        Ok(Rules { parts, trained, memory, numbers: vec![0.0; count] })
+        let rules = Rules { parts, trained, memory, numbers: vec![0.0; count] };
+        rules.go_together().map(|()| rules)
+    }
+
+    /// An error where rules and what is around them do not.
+    fn go_together(&self) -> Result<()> {
+        let searches = |part: &Part| matches!(part.optimizer.rule.update(), Update::Search(_));
+        if let Some(part) = self.parts.iter().find(|part| self.parts.len() > 1 && searches(part)) {
+            let name = part.optimizer.name;
+            let message = format!("{name} searches with all parameters together; with it there are no groups");
+            return Err(Error::value("search-with-groups", message));
+        }
+        if self.main().around.lookahead > 0 {
+            let mut g = Graph::new();
+            for i in 0..self.trained.len() {
+                let (theta, states) = (self.theta(&mut g, i), self.states(&mut g, i));
+                if self.optimizer(i).rule.evaluated(&mut g, theta, &states)?.is_some() {
+                    let name = self.optimizer(i).name;
+                    let message = format!(
+                        "`lookahead_steps` goes with no {name}, which evaluates with weights of its own; leave one out"
+                    );
+                    return Err(Error::value("two-kinds-of-weights", message));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn optimizer(&self, tensor: usize) -> &Optimizer {
@@ -243,6 +268,7 @@ impl Rules {
                     continue;
                 }
                 Update::Graph(rule) => rule,
+                Update::Search(_) => continue,
             };
             let numbers: Vec<Value> = (0..rule.numbers()).map(|i| scalar(g, part.numbers[0] + 1 + i)).collect();
             let names: Vec<String> = rule.globals().iter().map(|slot| global(p, slot.name)).collect();
@@ -285,6 +311,50 @@ impl Rules {
         }
         Ok(updates)
     }
+    /// Writes where a sharpness-aware step takes its gradient: θ + ρ g / (‖g‖ + 1e-12), the norm over all parameters.
+    pub fn climb(&self, g: &mut Graph, gradients: &[Value]) -> Result<Updates> {
+        let unscale = g.input(Source::Setting, UNSCALE, Shape::scalar());
+        let gradients = gradients.iter().map(|&x| g.multiply(x, unscale)).collect::<Result<Vec<_>>>()?;
+        let (rho, little) = (g.constant(self.main().around.sam_rho)?, g.constant(1e-12)?);
+        let norm = global_norm(g, &gradients)?;
+        let norm = g.add(norm, little)?;
+        let share = g.divide(rho, norm)?;
+        let mut updates = Updates::default();
+        for (i, &gradient) in gradients.iter().enumerate() {
+            let theta = self.theta(g, i);
+            let way = g.multiply(gradient, share)?;
+            updates.assigned.push((theta, g.add(theta, way)?));
+        }
+        Ok(updates)
+    }
+    /// Are there slow weights, which follow after this update?
+    pub fn follows(&self, t: u64) -> bool {
+        let every = self.main().around.lookahead;
+        every > 0 && t.is_multiple_of(every)
+    }
+    /// Writes how slow weights follow; the weights are set to them then.
+    pub fn slow(&self, g: &mut Graph) -> Result<Updates> {
+        let alpha = g.constant(self.main().around.lookahead_alpha)?;
+        let mut updates = Updates::default();
+        for i in 0..self.trained.len() {
+            let (theta, slow) = (self.theta(g, i), self.slow_leaf(g, i));
+            updates.assigned.push((slow, super::whole::average(g, slow, theta, alpha)?));
+        }
+        Ok(updates)
+    }
+    fn slow_leaf(&self, g: &mut Graph, tensor: usize) -> Value {
+        let t = &self.trained[tensor];
+        g.input(Source::Parameter, &slow_name(&t.name), Shape::fixed(&t.shape))
+    }
+    /// What the first rule keeps, for a search.
+    pub fn main_memory(&mut self) -> &mut [f64] {
+        &mut self.memory[self.parts[0].memory.clone()]
+    }
+    /// What a rule may depend on at update `t`.
+    pub fn now(&self, t: u64, pace: Pace) -> Now {
+        let learning_rate = self.main().learning_rate * pace.factor;
+        Now { t, learning_rate, momentum: pace.momentum, weight_decay: 0.0 }
+    }
     /// The weights to evaluate with, where they are not those that are trained.
     pub fn evaluated(&self, g: &mut Graph) -> Result<Option<Vec<Value>>> {
         let mut any = false;
@@ -294,6 +364,11 @@ impl Rules {
                 any = true;
                 let t = &self.trained[i];
                 all.push(g.input(Source::Parameter, &average_name(&t.name), Shape::fixed(&t.shape)));
+                continue;
+            }
+            if self.main().around.lookahead > 0 {
+                any = true;
+                all.push(self.slow_leaf(g, i));
                 continue;
             }
             let (theta, states) = (self.theta(g, i), self.states(g, i));
@@ -321,6 +396,11 @@ impl Rules {
 /// The name of the average of a parameter.
 pub fn average_name(name: &str) -> String {
     format!("{name}/average")
+}
+
+/// The name of the slow weights of a parameter.
+pub fn slow_name(name: &str) -> String {
+    format!("{name}/slow")
 }
 
 /// The name of a number that is kept once, by the p-th optimizer.

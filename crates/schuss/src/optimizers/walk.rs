@@ -1,7 +1,8 @@
 //! An optimizer on given gradients, in f64, with all that is done around its rule: what an update means.
 
-use super::rules::{Rules, average_name};
-use super::{Initial, Optimizer, Pace, Updates};
+use super::rules::{Rules, average_name, slow_name};
+use super::search::Point;
+use super::{Initial, Optimizer, Pace, Update, Updates};
 use crate::error::{Error, Result};
 use crate::graph::ops::input::Source;
 use crate::graph::{Graph, Reference, Tensor, Value};
@@ -10,6 +11,9 @@ use std::collections::BTreeMap;
 
 /// A parameter to walk with: its name, sizes and where it starts.
 pub type Start = (String, Vec<usize>, Vec<f64>);
+
+/// The loss of parameters, and its gradient.
+pub type Evaluate<'a> = dyn FnMut(&[Vec<f64>]) -> (f64, Vec<Vec<f64>>) + 'a;
 
 /// An optimizer on given gradients, in f64.
 ///
@@ -60,6 +64,9 @@ impl Walk {
             if rules.keeps_averages() {
                 variables.insert(average_name(name), Tensor::new(shape, start.clone()));
             }
+            if rules.main().around.lookahead > 0 {
+                variables.insert(slow_name(name), Tensor::new(shape, start.clone()));
+            }
             variables.insert(name.clone(), Tensor::new(shape, start.clone()));
         }
         variables.extend(rules.globals().into_iter().map(|(name, x)| (name, Tensor::full(&[], x))));
@@ -71,8 +78,57 @@ impl Walk {
         Ok(Walk { rules, names, shapes, variables, graph, updates, t: 0 })
     }
 
-    /// One update, from the gradient of each parameter. The error is about their counts.
+    /// One update, from the gradient of each parameter. The error is about their counts, or about an optimizer that asks
+    /// for several.
     pub fn step(&mut self, gradients: &[Vec<f64>], pace: Pace) -> Result<()> {
+        let optimizer = self.rules.main();
+        if !optimizer.evaluates_once() {
+            return Err(optimizer.needs_a_function());
+        }
+        self.update(gradients, pace)
+    }
+    /// One update of an optimizer that may ask for several gradients.
+    pub fn step_with(&mut self, evaluate: &mut Evaluate, pace: Pace) -> Result<()> {
+        let rule = self.rules.main().rule.clone();
+        if let Update::Search(search) = rule.update() {
+            self.t += 1;
+            let now = self.rules.now(self.t, pace);
+            let mut memory = self.rules.main_memory().to_vec();
+            search.search(now, &mut memory, &mut At { walk: self, evaluate })?;
+            self.rules.main_memory().copy_from_slice(&memory);
+            return self.follow();
+        }
+        let (_, mut gradients) = evaluate(&self.parameters());
+        if self.rules.main().around.sam_rho > 0.0 {
+            let mut g = Graph::new();
+            let shapes = self.names.iter().zip(&self.shapes);
+            let leaves: Vec<Value> =
+                shapes.map(|(name, shape)| g.input(Source::Data, name, Shape::fixed(shape))).collect();
+            let climb = self.rules.climb(&mut g, &leaves)?.assigned;
+            let wanted: Vec<Value> = climb.iter().map(|a| a.1).collect();
+            let start: Vec<Tensor> = self.names.iter().map(|name| self.variables[name].clone()).collect();
+            let values = self.run(&g, &self.scaled(&gradients), &wanted);
+            self.assign(&g, &climb, values);
+            (_, gradients) = evaluate(&self.parameters());
+            for (name, start) in self.names.iter().zip(start) {
+                self.variables.insert(name.clone(), start);
+            }
+        }
+        self.update(&gradients, pace)
+    }
+    fn parameters(&self) -> Vec<Vec<f64>> {
+        self.names.iter().map(|name| self.variables[name].data.clone()).collect()
+    }
+    /// Gradients as a scaled loss has them.
+    fn scaled(&self, gradients: &[Vec<f64>]) -> BTreeMap<String, Tensor> {
+        let scale = self.rules.loss_scale();
+        let each = self.names.iter().zip(&self.shapes).zip(gradients);
+        let of = |((name, shape), g): ((&String, &Vec<usize>), &Vec<f64>)| {
+            (name.clone(), Tensor::new(shape, g.iter().map(|x| x * scale).collect()))
+        };
+        each.map(of).collect()
+    }
+    fn update(&mut self, gradients: &[Vec<f64>], pace: Pace) -> Result<()> {
         let fits = gradients.len() == self.names.len()
             && gradients.iter().zip(&self.shapes).all(|(g, s)| g.len() == s.iter().product::<usize>());
         if !fits {
@@ -82,11 +138,7 @@ impl Walk {
         }
         self.t += 1;
         self.rules.set(self.t, pace);
-        let mut given = BTreeMap::new();
-        for ((name, shape), g) in self.names.iter().zip(&self.shapes).zip(gradients) {
-            let scale = self.rules.loss_scale();
-            given.insert(name.clone(), Tensor::new(shape, g.iter().map(|x| x * scale).collect()));
-        }
+        let given = self.scaled(gradients);
         let wanted: Vec<Value> =
             self.updates.swept.iter().map(|s| s.1).chain(self.updates.assigned.iter().map(|a| a.1)).collect();
         let mut values = self.run(&self.graph, &given, &wanted);
@@ -95,6 +147,21 @@ impl Walk {
             self.sweep(i, &gradient.data);
         }
         self.assign(&self.graph.clone(), &self.updates.assigned.clone(), assigned);
+        self.follow()
+    }
+    /// What follows an update.
+    fn follow(&mut self) -> Result<()> {
+        if self.rules.follows(self.t) {
+            let mut g = Graph::new();
+            let slow = self.rules.slow(&mut g)?.assigned;
+            let wanted: Vec<Value> = slow.iter().map(|a| a.1).collect();
+            let values = self.run(&g, &BTreeMap::new(), &wanted);
+            self.assign(&g, &slow, values);
+            for name in &self.names {
+                let value = self.variables[&slow_name(name)].clone();
+                self.variables.insert(name.clone(), value);
+            }
+        }
         if self.rules.keeps_averages() {
             let mut g = Graph::new();
             let averages = self.rules.averages(&mut g)?.assigned;
@@ -159,5 +226,60 @@ impl Walk {
         for ((leaf, _), value) in assigned.iter().zip(values) {
             self.variables.insert(names[leaf].clone(), value);
         }
+    }
+}
+
+/// The parameters of a walk, in a row.
+struct At<'a, 'e> {
+    walk: &'a mut Walk,
+    evaluate: &'a mut Evaluate<'e>,
+}
+
+impl At<'_, '_> {
+    fn slot(&self, tensor: usize, slot: usize) -> String {
+        format!("{}/{}", self.walk.names[tensor], self.walk.rules.slots(tensor)[slot].name)
+    }
+    /// Each parameter's range in the row.
+    fn ranges(&self) -> Vec<std::ops::Range<usize>> {
+        let mut from = 0;
+        let of = |shape: &Vec<usize>| {
+            let start = from;
+            from += shape.iter().product::<usize>();
+            start..from
+        };
+        self.walk.shapes.iter().map(of).collect()
+    }
+}
+
+impl Point for At<'_, '_> {
+    fn len(&self) -> usize {
+        self.ranges().last().map_or(0, |r| r.end)
+    }
+    fn theta(&self, out: &mut [f64]) {
+        out.copy_from_slice(&self.walk.parameters().concat());
+    }
+    fn set_theta(&mut self, theta: &[f64]) {
+        for (i, range) in self.ranges().into_iter().enumerate() {
+            let name = &self.walk.names[i];
+            self.walk.variables.get_mut(name).expect("it has a value").data.copy_from_slice(&theta[range]);
+        }
+    }
+    fn state(&self, slot: usize, row: usize, out: &mut [f64]) {
+        for (i, range) in self.ranges().into_iter().enumerate() {
+            let len = range.len();
+            out[range].copy_from_slice(&self.walk.variables[&self.slot(i, slot)].data[row * len..][..len]);
+        }
+    }
+    fn set_state(&mut self, slot: usize, row: usize, numbers: &[f64]) {
+        for (i, range) in self.ranges().into_iter().enumerate() {
+            let (len, name) = (range.len(), self.slot(i, slot));
+            let state = &mut self.walk.variables.get_mut(&name).expect("it has a value").data;
+            state[row * len..][..len].copy_from_slice(&numbers[range]);
+        }
+    }
+    fn evaluate(&mut self, gradient: &mut [f64]) -> Result<f64> {
+        let (loss, gradients) = (self.evaluate)(&self.walk.parameters());
+        gradient.copy_from_slice(&gradients.concat());
+        Ok(loss)
     }
 }

@@ -38,7 +38,7 @@ pub type Array = (String, Vec<usize>, Vec<f32>);
 
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Entry {
+pub(super) enum Entry {
     /// Gradients and the update.
     Update,
     /// Gradients, added up.
@@ -50,6 +50,10 @@ enum Entry {
     Apply,
     /// What follows an update: averages of the weights.
     Average,
+    /// What follows some updates: slow weights.
+    Slow,
+    /// To where a sharpness-aware step takes its gradient, from one that was added up.
+    Climb,
     /// The weights to evaluate with, where they are not those that are trained.
     Show,
     /// Loss and metrics.
@@ -79,10 +83,14 @@ pub struct Machine {
     /// Without and with weights of samples; none where there is no model.
     evaluation: Option<[Objective; 2]>,
     rules: Option<Rules>,
-    variables: Variables,
-    trained: Vec<usize>,
+    pub(super) variables: Variables,
+    pub(super) trained: Vec<usize>,
     /// Where gradients are added up, once that was needed.
-    sums: Vec<usize>,
+    pub(super) sums: Vec<usize>,
+    /// Where weights wait while others are tried, once that was needed.
+    pub(super) saved: Vec<usize>,
+    /// For what is measured more than once a step.
+    pub(super) scratch: Sums,
     /// Where the weights are that take turns with the trained ones, once that was needed.
     others: Vec<usize>,
     /// Do the weights to evaluate with stand in the place of the trained ones?
@@ -161,7 +169,7 @@ impl Machine {
         let pool = Pool::new(options.threads);
         let frames = (0..pool.threads()).map(|_| Mutex::default()).collect();
         let (training, evaluation, sums, others, plans) = (None, None, Vec::new(), Vec::new(), Vec::new());
-        let (shown, updates) = (false, 0);
+        let (shown, updates, saved, scratch) = (false, 0, Vec::new(), Sums::new(0));
         Ok(Machine {
             options,
             pool,
@@ -171,6 +179,8 @@ impl Machine {
             variables,
             trained,
             sums,
+            saved,
+            scratch,
             others,
             shown,
             updates,
@@ -192,6 +202,9 @@ impl Machine {
     pub fn update(&mut self, batch: &Batch, pace: Pace, sums: &mut Sums) -> Result<()> {
         let n = batch.indices.len();
         self.show_trained();
+        if !self.rules_mut().main().evaluates_once() {
+            return self.update_several(batch, pace, sums);
+        }
         let around = &self.rules_mut().main().around;
         let (batches, dynamic) = (around.accumulation, matches!(around.loss_scale, LossScale::Dynamic { .. }));
         let t = self.updates + 1;
@@ -201,21 +214,12 @@ impl Machine {
         } else {
             self.make_sums()?;
             let before = self.rules_mut().batches();
-            if before == 0 {
-                self.sums.iter().for_each(|&sum| self.variables.buffers()[sum].fill(0.0));
-            }
-            let keeps = self.training.as_ref().is_some_and(|o| !o.assignments.is_empty());
-            for (part, indices) in batch.indices.chunks(MICRO_BATCH).enumerate() {
-                let position = before * n + part * MICRO_BATCH;
-                let entry = Entry::Accumulate { buffers: keeps && part == 0 };
-                self.run(entry, &Batch { indices, ..*batch }, position, n * batches, sums)?;
-            }
+            self.gradients(batch, before, batches, true, sums)?;
             self.rules_mut().set_batches((before + 1) % batches);
             if before + 1 < batches {
                 return Ok(());
             }
-            let finite = !dynamic || self.sums.iter().all(|&s| self.variables.read(s).iter().all(|x| x.is_finite()));
-            if !finite {
+            if dynamic && !self.gradients_are_finite() {
                 self.rules_mut().scaled(false);
                 return Ok(());
             }
@@ -226,9 +230,35 @@ impl Machine {
         }
         self.follow(t)
     }
+    /// Adds up the gradients of a batch, one of several for an update of which `before` have come. Buffers move if asked
+    /// to.
+    pub(super) fn gradients(
+        &mut self,
+        batch: &Batch,
+        before: usize,
+        batches: usize,
+        buffers: bool,
+        sums: &mut Sums,
+    ) -> Result<()> {
+        if before == 0 {
+            self.sums.iter().for_each(|&sum| self.variables.buffers()[sum].fill(0.0));
+        }
+        let n = batch.indices.len();
+        let keeps = buffers && self.training.as_ref().is_some_and(|o| !o.assignments.is_empty());
+        for (part, indices) in batch.indices.chunks(MICRO_BATCH).enumerate() {
+            let position = before * n + part * MICRO_BATCH;
+            let entry = Entry::Accumulate { buffers: keeps && part == 0 };
+            self.run(entry, &Batch { indices, ..*batch }, position, n * batches, sums)?;
+        }
+        Ok(())
+    }
+    pub(super) fn gradients_are_finite(&self) -> bool {
+        self.sums.iter().all(|&s| self.variables.read(s).iter().all(|x| x.is_finite()))
+    }
     /// One more update from the batch that the last [`Machine::update`] was given, which is still in place: the samples
     /// are not gathered again. For measuring a step alone. `n` is the batch's size.
     pub fn update_again(&mut self, n: usize, pace: Pace, sums: &mut Sums) -> Result<()> {
+        super::search::once(self)?;
         let t = self.updates + 1;
         self.rules_mut().set(t, pace);
         let place =
@@ -244,6 +274,7 @@ impl Machine {
     }
     /// One update from the gradients of [`Machine::gradient_mut`]. True if every number was finite.
     pub fn apply(&mut self, pace: Pace) -> Result<bool> {
+        super::search::once(self)?;
         self.make_sums()?;
         let t = self.updates + 1;
         self.rules_mut().set(t, pace);
@@ -254,8 +285,16 @@ impl Machine {
         Ok(sums.finite)
     }
     /// What follows an update.
-    fn follow(&mut self, t: u64) -> Result<()> {
+    pub(super) fn follow(&mut self, t: u64) -> Result<()> {
         self.updates = t;
+        if self.rules_mut().follows(t) {
+            let place = self.plan(Entry::Slow, 0)?;
+            self.step(place, &Feed::default(), 0, 1, &mut Sums::new(0));
+            for &p in &self.trained {
+                let slow = self.variables.slow_of(p).expect("slow weights are kept");
+                self.variables.copy(slow, p);
+            }
+        }
         let rules = self.rules.as_ref().expect("a machine that updates has rules");
         if !rules.keeps_averages() {
             return Ok(());
@@ -298,7 +337,7 @@ impl Machine {
             self.variables.buffers().swap(p, other);
         }
     }
-    fn rules_mut(&mut self) -> &mut Rules {
+    pub(super) fn rules_mut(&mut self) -> &mut Rules {
         self.rules.as_mut().expect("a machine that updates has rules")
     }
     /// Loss and metrics of a batch, without random layers and without an update, added to `sums`.
@@ -382,7 +421,15 @@ impl Machine {
     }
     /// The plan of a training step for this batch size in words: phases and kernel calls.
     pub fn describe(&mut self, batch: usize) -> Result<String> {
-        let entry = if self.training.is_some() { Entry::Update } else { Entry::Evaluate { weighted: false } };
+        let once = self.rules.as_ref().is_none_or(|r| r.main().evaluates_once());
+        let entry = match self.training {
+            Some(_) if once => Entry::Update,
+            Some(_) => Entry::Accumulate { buffers: false },
+            None => Entry::Evaluate { weighted: false },
+        };
+        if !once {
+            self.make_sums()?;
+        }
         let place = self.plan(entry, batch)?;
         let plan = &self.plans[place];
         let phases = plan.lowered.program.phases().len();
@@ -392,7 +439,7 @@ impl Machine {
         Ok(head + &plan.lowered.program.listing())
     }
 
-    fn make_sums(&mut self) -> Result<()> {
+    pub(super) fn make_sums(&mut self) -> Result<()> {
         if self.sums.is_empty() {
             let kept: Option<Vec<usize>> = self.trained.iter().map(|&p| self.variables.gradient_of(p)).collect();
             self.sums = match kept {
@@ -404,7 +451,7 @@ impl Machine {
     }
 
     /// The place of the plan for this entry and batch size.
-    fn plan(&mut self, entry: Entry, batch: usize) -> Result<usize> {
+    pub(super) fn plan(&mut self, entry: Entry, batch: usize) -> Result<usize> {
         if let Some(place) = self.plans.iter().position(|p| p.entry == entry && p.batch == batch) {
             return Ok(place);
         }
@@ -422,7 +469,7 @@ impl Machine {
             Entry::Update | Entry::Accumulate { .. } => self.training.as_ref(),
             Entry::Evaluate { weighted } => Some(self.objective(weighted)),
             Entry::Predict => Some(self.objective(false)),
-            Entry::Apply | Entry::Average | Entry::Show => None,
+            Entry::Apply | Entry::Average | Entry::Slow | Entry::Climb | Entry::Show => None,
         };
         let mut graph = objective.map_or_else(Graph::new, |o| o.graph.clone());
         let mut writes = self.writes(entry, objective, &mut graph)?;
@@ -473,15 +520,16 @@ impl Machine {
         };
         let updates = match entry {
             Entry::Update => rules().updates(g, &gradients().collect::<Vec<_>>())?,
-            Entry::Apply => {
+            Entry::Apply | Entry::Climb => {
                 // The array that it was added up in stands in the gradient's place.
                 let sum = |&p: &usize| {
                     let variable = &self.variables.list()[p];
                     g.input(Source::Parameter, &format!("{SUM}{}", variable.name), Shape::fixed(&variable.shape))
                 };
                 let sums: Vec<Value> = self.trained.iter().map(sum).collect();
-                rules().updates(g, &sums)?
+                if entry == Entry::Climb { rules().climb(g, &sums)? } else { rules().updates(g, &sums)? }
             }
+            Entry::Slow => rules().slow(g)?,
             Entry::Average => rules().averages(g)?,
             Entry::Accumulate { .. } => Updates::default(),
             Entry::Show => {
@@ -551,14 +599,14 @@ impl Machine {
     }
 
     /// Runs a plan on what `feed` brings and adds up what it measures.
-    fn step(&mut self, place: usize, feed: &Feed, position: usize, logical: usize, sums: &mut Sums) {
+    pub(super) fn step(&mut self, place: usize, feed: &Feed, position: usize, logical: usize, sums: &mut Sums) {
         let Plan { entry, batch: n, lowered, arena } = &mut self.plans[place];
         let numbers = self.rules.as_ref().map_or(&[][..], Rules::numbers);
         for (slot, x) in arena[lowered.numbers..].iter_mut().zip(numbers) {
             *slot = *x as f32;
         }
         let scale = self.rules.as_ref().map_or(1.0, Rules::loss_scale);
-        let t = self.updates + u64::from(*entry != Entry::Average);
+        let t = self.updates + u64::from(!matches!(entry, Entry::Average | Entry::Slow));
         for (name, _, at) in lowered.leaves.iter().filter(|l| l.1 == Source::Setting) {
             arena[*at] = match name.as_str() {
                 "scale" => (scale / logical as f64) as f32,

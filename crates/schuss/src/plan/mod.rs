@@ -7,8 +7,10 @@ mod lower;
 mod machine;
 mod passes;
 mod prepare;
+mod search;
 
 pub use machine::{MICRO_BATCH, Machine};
+pub use search::Evaluate;
 
 use crate::data::{Dataset, Pipeline};
 use crate::losses::AnyLoss;
@@ -94,6 +96,21 @@ pub struct Spec<'a> {
 }
 
 impl Sums {
+    /// Nothing again.
+    pub fn clear(&mut self) {
+        let Sums { loss, penalty, metrics, weight, samples, finite } = self;
+        (*loss, *penalty, *weight, *samples, *finite) = (0.0, 0.0, 0.0, 0, true);
+        metrics.fill(0.0);
+    }
+    /// Adds what another step measured.
+    pub fn add(&mut self, other: &Sums) {
+        self.loss += other.loss;
+        self.penalty += other.penalty;
+        self.metrics.iter_mut().zip(&other.metrics).for_each(|(sum, x)| *sum += x);
+        self.weight += other.weight;
+        self.samples += other.samples;
+        self.finite &= other.finite;
+    }
     /// Nothing yet, of so many metrics.
     pub fn new(metrics: usize) -> Self {
         Sums { loss: 0.0, penalty: 0.0, metrics: vec![0.0; metrics], weight: 0.0, samples: 0, finite: true }
