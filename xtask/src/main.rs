@@ -5,6 +5,7 @@ mod accuracy;
 mod check;
 mod command;
 mod kills;
+mod mutants;
 mod new;
 mod oracle;
 mod schuss;
@@ -23,6 +24,8 @@ usage: cargo xtask TASK
                         optimizer, layer, loss, metric, activation, initializer, regularizer, operation
   kills [OPTIONS]       kill runs at random times, resume them, compare bytes; writes benchmarks/kills.json
         --count 200 --seconds 10 --threads 1 --jobs 1 --data mnist --snapshot 0.5 --seed 1
+  mutants optimizers    change every rule in small ways; a trajectory must tell each; --jobs 1 --only FILE.rs;
+                        writes benchmarks/mutants-optimizers.json
   accuracy [OPTIONS]    test accuracy over seeds, beside Keras' own; writes benchmarks/accuracy.json
         --data all --seeds 0 (0: as many as each data set asks for) --threads 2
 ";
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
             "oracle" => oracle::oracle(rest),
             "new" => new::new(rest),
             "kills" => kills::kills(rest),
+            "mutants" => mutants::mutants(rest),
             "accuracy" => accuracy::accuracy(rest),
             _ => Err(format!("no task `{task}`\n\n{USAGE}")),
         },

@@ -257,7 +257,8 @@ impl Book {
                 found.or(default).as_deref() == Some(value)
             })
         };
-        let form = named.iter().find(fits).copied().unwrap_or(first);
+        let chosen = named.iter().filter(fits).max_by_key(|f| f.form.only.len());
+        let form = chosen.copied().unwrap_or(first);
         let entry = self.optimizers.find(form.form.rule)?;
         let all: Vec<&Setting> = entry.settings.iter().chain(self.optimizers.common()).collect();
         let setting = |name: &str| all.iter().find(|s| s.name == name).copied();
