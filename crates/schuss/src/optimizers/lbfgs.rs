@@ -146,7 +146,7 @@ impl Along<'_> {
 
 impl SearchRule for Lbfgs {
     fn search(&self, now: Now, memory: &mut [f64], point: &mut dyn Point) -> Result<()> {
-        let n = point.len();
+        let n = point.count();
         let mut gradient = vec![0.0; n];
         let mut loss = point.evaluate(&mut gradient)?;
         let mut evaluations = 1;

@@ -6,7 +6,7 @@ use crate::error::Result;
 /// Where a search stands: all trained parameters in a row, what is kept beside them, and the function.
 pub trait Point {
     /// How many numbers θ has.
-    fn len(&self) -> usize;
+    fn count(&self) -> usize;
     /// θ.
     fn theta(&self, out: &mut [f64]);
     /// Puts θ elsewhere.

@@ -252,7 +252,7 @@ impl At<'_, '_> {
 }
 
 impl Point for At<'_, '_> {
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         self.ranges().last().map_or(0, |r| r.end)
     }
     fn theta(&self, out: &mut [f64]) {

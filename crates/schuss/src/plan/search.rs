@@ -132,7 +132,7 @@ fn narrow(from: &[f64], to: &mut [f32]) {
 }
 
 impl Point for At<'_, '_> {
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         self.machine.trained.iter().map(|&p| self.machine.variables.read(p).len()).sum()
     }
     fn theta(&self, out: &mut [f64]) {
