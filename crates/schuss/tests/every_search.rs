@@ -157,7 +157,7 @@ impl Trial {
             Options { threads: self.threads, isa: Isa::chosen().unwrap(), without: vec!["serial".into()], seed: 3 };
         let mut machine = Machine::new(&spec, options).unwrap();
         let indices: Vec<u32> = (0..self.data.len() as u32).collect();
-        let batch = Batch { data: &self.data, pipeline: &Pipeline::Scale { factor: 1.0 }, indices: &indices };
+        let batch = Batch { data: &self.data, pipeline: &Pipeline::scale(1.0), indices: &indices, draws: None };
         let mut sums = Sums::new(1);
         for _ in 0..updates {
             machine.update(&batch, Pace::default(), &mut sums).unwrap();
