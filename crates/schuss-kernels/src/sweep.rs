@@ -22,8 +22,8 @@ impl<L: Lane, const N: usize> Lanes<L> for [L; N] {
     #[inline(always)]
     fn gather(mut f: impl FnMut(usize) -> L) -> Self {
         // Not `from_fn`: what it is made of is not always inlined into a function that enables more instructions.
-        let mut out = [L::splat(0.0); N];
-        for (i, x) in out.iter_mut().enumerate() {
+        let mut out = [if N > 0 { f(0) } else { L::splat(0.0) }; N];
+        for (i, x) in out.iter_mut().enumerate().skip(1) {
             *x = f(i);
         }
         out
