@@ -335,6 +335,18 @@ unsafe fn map2(a: Source, b: Source, out: Out, f: impl Fn(f32, f32) -> f32) {
     let out = out.joined(&[a, b]);
     let n = out.cols;
     let whole = n / LANES * LANES;
+    match (a, b) {
+        // One row beside all rows: each part of it is read once.
+        (Source::Stretches(a, stride), Source::Stretches(b, 0)) if n == whole && out.rows > 1 => {
+            // SAFETY: the caller vouches for n numbers at each place.
+            return unsafe { beside(a, stride, b, out, |x, y| f(x, y)) };
+        }
+        (Source::Stretches(a, 0), Source::Stretches(b, stride)) if n == whole && out.rows > 1 => {
+            // SAFETY: as above.
+            return unsafe { beside(b, stride, a, out, |y, x| f(x, y)) };
+        }
+        _ => {}
+    }
     for row in 0..out.rows {
         // SAFETY: the caller vouches for n numbers at each place.
         unsafe {
@@ -368,6 +380,22 @@ unsafe fn map2(a: Source, b: Source, out: Out, f: impl Fn(f32, f32) -> f32) {
                     let y = f(a, b);
                     (0..n).for_each(|i| *to.add(i) = y);
                 }
+            }
+        }
+    }
+}
+
+/// Whole registers of every row of `a`, each with its part of the one row `b`.
+#[inline(always)]
+unsafe fn beside(a: *const f32, stride: usize, b: *const f32, out: Out, f: impl Fn(f32, f32) -> f32) {
+    for i in (0..out.cols).step_by(LANES) {
+        // SAFETY: the caller vouches for the columns of all rows.
+        unsafe {
+            let y = lanes(b.add(i));
+            for row in 0..out.rows {
+                let mut x = lanes(a.add(row * stride + i));
+                x.iter_mut().zip(y).for_each(|(x, y)| *x = f(*x, y));
+                out.row(row).add(i).cast::<[f32; LANES]>().write_unaligned(x);
             }
         }
     }

@@ -40,6 +40,7 @@ fn run(list: &mut List) {
         };
         anchors.iter().for_each(|v| anchored[v.index()] = true);
     }
+    stored_anyway(list, &mut anchored);
     for v in list.graph.values() {
         let node = list.graph.node(v);
         if list.elementwise(v) {
@@ -70,6 +71,29 @@ fn run(list: &mut List) {
     }
     let inline = &list.inline;
     list.steps.retain(|s| s.kernel != Kernel::Map || !s.chain.iter().all(|v| inline[v.index()]));
+}
+
+/// Elements of a larger value for each of a smaller one from which on the smaller one is stored.
+const MANY: usize = 64;
+
+/// Marks what is better stored though no kernel asks for it: what is summed in parts, where a kernel makes it or the
+/// chain behind a kernel does; and what each element of a much larger value would compute anew.
+fn stored_anyway(list: &List, anchored: &mut [bool]) {
+    let makers = list.makers();
+    let of_kernel = |v: Value| makers[v.index()].is_some_and(|m| list.steps[m].kernel != Kernel::Map);
+    for step in &list.steps {
+        let Kernel::SumParts { x, .. } = step.kernel else { continue };
+        let fresh = |i: &Value| of_kernel(*i) && !anchored[i.index()] && list.sizes(*i) == list.sizes(x);
+        let stored = of_kernel(x) || (list.elementwise(x) && list.graph.node(x).inputs.iter().any(fresh));
+        anchored[x.index()] |= stored;
+    }
+    let count = |v: Value| list.sizes(v).iter().product::<usize>();
+    for v in list.graph.values().filter(|v| list.elementwise(*v) && makers[v.index()].is_some()) {
+        for x in &list.graph.node(v).inputs {
+            let smaller = makers[x.index()].is_some() && count(*x) * MANY <= count(v);
+            anchored[x.index()] |= smaller;
+        }
+    }
 }
 
 /// Is the sum one over rows that are kept whole?
