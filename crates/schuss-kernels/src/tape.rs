@@ -339,7 +339,7 @@ unsafe fn map2(a: Source, b: Source, out: Out, f: impl Fn(f32, f32) -> f32) {
         // One row beside all rows: each part of it is read once.
         (Source::Stretches(a, stride), Source::Stretches(b, 0)) if n == whole && out.rows > 1 => {
             // SAFETY: the caller vouches for n numbers at each place.
-            return unsafe { beside(a, stride, b, out, |x, y| f(x, y)) };
+            return unsafe { beside(a, stride, b, out, &f) };
         }
         (Source::Stretches(a, 0), Source::Stretches(b, stride)) if n == whole && out.rows > 1 => {
             // SAFETY: as above.
