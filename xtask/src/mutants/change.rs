@@ -208,7 +208,8 @@ impl Fold for Changes<'_> {
                 from: from.to_token_stream().to_string(),
                 to: to.to_token_stream().to_string(),
             });
-            whole = parse_quote!((if crate::mutant::is(#number) { #to } else { #whole }));
+            // In brackets: at the start of a block, what follows an `if` would be a statement of its own.
+            whole = parse_quote!((if crate::mutant::is(#number) { (#to) } else { (#whole) }));
         }
         whole
     }
