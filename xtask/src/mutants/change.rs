@@ -77,7 +77,8 @@ impl Changes<'_> {
                     _ => Vec::new(),
                 }
             }
-            Expr::Unary(u) if matches!(u.op, UnOp::Neg(_)) => vec![("sign", (*u.expr).clone())],
+            // Not `x` alone: that may be a reference to a number.
+            Expr::Unary(u) if matches!(u.op, UnOp::Neg(_)) => vec![("sign", parse_quote!(-(#u)))],
             Expr::Lit(l) => match &l.lit {
                 Lit::Float(x) => {
                     let Ok(x) = x.base10_parse::<f64>() else { return Vec::new() };
@@ -127,7 +128,6 @@ fn method(call: &ExprMethodCall) -> Vec<(&'static str, Expr)> {
     let turned = |pair: (usize, usize)| -> Expr {
         Expr::MethodCall(ExprMethodCall { args: swapped(&call.args, pair), ..call.clone() })
     };
-    let bare = || (*call.receiver).clone();
     // Of a graph: its operations take values.
     let graph = matches!(&*call.receiver, Expr::Path(p) if p.path.is_ident("g"));
     match (call.method.to_string().as_str(), call.args.len()) {
@@ -142,7 +142,10 @@ fn method(call: &ExprMethodCall) -> Vec<(&'static str, Expr)> {
         ("sqrt", 1) if graph => vec![("operator", named("square"))],
         ("square", 1) if graph => vec![("operator", named("sqrt"))],
         ("sign", 1) if graph => vec![("operator", named("negative"))],
-        ("sqrt" | "square" | "abs" | "sign" | "recip", 0) => vec![("operator", bare())],
+        // Undone, or turned; from the result, as what it is asked of may be a reference to a number.
+        ("sqrt" | "recip", 0) => vec![("operator", parse_quote!({ let y = #call; y * y }))],
+        ("square", 0) => vec![("operator", parse_quote!((#call).sqrt()))],
+        ("abs" | "sign", 0) => vec![("operator", parse_quote!(-(#call)))],
         ("max", 1) => vec![("operator", named("min"))],
         ("min", 1) => vec![("operator", named("max"))],
         ("less", 1) => {
@@ -259,7 +262,7 @@ mod tests {
         for (kind, from, to) in [
             ("operator", "x>0.5", "x<=0.5"),
             ("constant", "0.5", "0.55f64"),
-            ("sign", "-x", "x"),
+            ("sign", "-x", "-(-x)"),
             ("order", "average(x,*y,0.9)", "average(*y,x,0.9)"),
             ("operator", "x-z", "x+z"),
             ("order", "x-z", "z-x"),
