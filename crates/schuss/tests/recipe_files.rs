@@ -1,6 +1,7 @@
 //! The files in recipes/: each can be run, is what its head says, and reaches what it promises.
 
 use schuss::recipe::{Recipe, Tables, Training};
+use schuss::schedules::Span;
 use schuss::target::TargetKind;
 use std::path::{Path, PathBuf};
 
@@ -75,8 +76,15 @@ fn every_recipe_is_understood_and_says_where_it_comes_from() {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
         assert!(text.contains(&format!("`schuss train recipes/{name}`")) && text.contains("# Expected: "), "{name}");
         let recipe = Recipe::from_toml(&text).unwrap().resolve(&tables).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let (per_epoch, learning_rate) = (390.0, recipe.optimizer.learning_rate);
+        let updates = per_epoch * 10.0;
+        let span = Span { updates, updates_per_epoch: per_epoch, samples_per_update: 128.0, learning_rate };
+        if let Some(schedule) = &recipe.schedule {
+            schedule.for_run(&span).unwrap_or_else(|e| panic!("{name}: {e}"));
+        }
         let sample: &[usize] = match name.split('-').next().unwrap() {
             "cifar10" => &[32, 32, 3],
+            "flowers" => &[64, 64, 3],
             "quadratic_deep" => &[100],
             _ => &[28, 28],
         };
