@@ -3,7 +3,7 @@
 //! Each line: a layer of a known network, and GFLOP/s of the outputs, of the derivative by the inputs and of the
 //! derivative by the kernel, counting what the definition counts (products with padding too), medians of some runs.
 
-use schuss_kernels::convolution::{Geometry, Target, convolve, kernel_of, kernel_scratch_len, scratch_len};
+use schuss_kernels::convolution::{Geometry, Target, Zeros, convolve, kernel_of, kernel_scratch_len, scratch_len};
 use schuss_kernels::{Buffer, Isa};
 use std::time::Instant;
 
@@ -70,17 +70,17 @@ fn main() {
         // SAFETY: the buffers hold so many images, and the scratch is long enough.
         let outputs = rate(&mut || unsafe {
             let mut target = Target::Store { to: y.as_mut_ptr(), stride: g.outputs };
-            convolve(isa, &g, false, 0..images, x.as_ptr(), w.as_ptr(), &mut scratch, &mut target);
+            convolve(isa, &g, false, 0..images, x.as_ptr(), w.as_ptr(), Zeros::Look, &mut scratch, &mut target);
         });
         // SAFETY: as above.
         let inputs = rate(&mut || unsafe {
             let mut target = Target::Store { to: x.as_mut_ptr(), stride: g.channels };
-            convolve(isa, &g, true, 0..images, y.as_ptr(), w.as_ptr(), &mut scratch, &mut target);
+            convolve(isa, &g, true, 0..images, y.as_ptr(), w.as_ptr(), Zeros::Look, &mut scratch, &mut target);
         });
         let x = fill(images * g.input_len());
         // SAFETY: as above.
         let kernel = rate(&mut || unsafe {
-            kernel_of(isa, &g, 0..images, x.as_ptr(), y.as_ptr(), w.as_mut_ptr(), false, &mut scratch);
+            kernel_of(isa, &g, 0..images, x.as_ptr(), y.as_ptr(), w.as_mut_ptr(), false, Zeros::Look, &mut scratch);
         });
         println!("{name:<34} {outputs:>8.0} {inputs:>8.0} {kernel:>8.0}");
     }

@@ -18,6 +18,11 @@ use crate::tape::BLOCK;
 use std::hint::black_box;
 use std::ops::Range;
 
+mod sparse;
+
+use sparse::Sparse;
+pub use sparse::Zeros;
+
 /// A convolution of images `[spatial…, channels]` with 1 to 3 spatial axes, the missing ones in front of size 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Geometry {
@@ -320,7 +325,8 @@ pub fn scratch_len(isa: Isa, g: &Geometry, turned: bool) -> usize {
         true => (residue_copy_len(g), g.input_places() * width),
         false => (walk.copy_len(), 0),
     };
-    5 * LINE + copy + image + k * width + BLOCK + segments_len(product(walk.size))
+    let dense = 5 * LINE + copy + image + k * width + BLOCK + segments_len(product(walk.size));
+    if turned { dense.max(sparse::scratch_len(kernels(isa), g, &walk)) } else { dense }
 }
 
 fn residue_copy_len(g: &Geometry) -> usize {
@@ -328,9 +334,10 @@ fn residue_copy_len(g: &Geometry) -> usize {
 }
 
 /// Numbers of scratch memory for [`kernel_of`].
-pub fn kernel_scratch_len(_: Isa, g: &Geometry) -> usize {
+pub fn kernel_scratch_len(isa: Isa, g: &Geometry) -> usize {
     let walk = Walk::forward(g);
-    4 * LINE + walk.copy_len() + segments_len(walk.row_count())
+    let sparse = sparse::kernel_scratch_len(kernels(isa), g, &walk);
+    4 * LINE + walk.copy_len() + segments_len(walk.row_count()).max(sparse)
 }
 
 fn segments_len(count: usize) -> usize {
@@ -361,6 +368,7 @@ impl<'a> Scratch<'a> {
 
 /// The outputs of these images: y = x ∗ w; if `turned`, x from y. `x` is the first number of image 0 of what is walked
 /// over, `w` the kernel `[size…, channels / groups, outputs]`. Rows of the result are places of images, image after image.
+/// If turned, products with zeros of `x` are left out where `zeros` says so.
 ///
 /// # Safety
 /// This machine has `isa`; the images and the kernel can be read; where results are stored can be written and overlaps
@@ -375,6 +383,7 @@ pub unsafe fn convolve(
     images: Range<usize>,
     x: *const f32,
     w: *const f32,
+    zeros: Zeros,
     scratch: &mut [f32],
     target: &mut Target,
 ) {
@@ -385,6 +394,10 @@ pub unsafe fn convolve(
     let walk = if turned { Walk::turned(g) } else { Walk::forward(g) };
     let kernels = kernels(isa);
     let mut scratch = Scratch(scratch);
+    if turned && sparse::pays_for_inputs(kernels, zeros, g, &walk, &images, x) {
+        // SAFETY: the caller's promise.
+        return unsafe { sparse::turned(kernels, g, &walk, images, x, w, &mut scratch, target) };
+    }
     let copy = scratch.take(walk.copy_len());
     // SAFETY: the copy was just taken.
     unsafe { std::slice::from_raw_parts_mut(copy, walk.copy_len()).fill(0.0) };
@@ -627,6 +640,7 @@ unsafe fn turn(kernels: &Kernels, g: &Geometry, group: usize, col: usize, cols: 
 }
 
 /// The derivative by the kernel, summed over these images: w from x and y, written to `w`, or added to what is there.
+/// Products with zeros of `y` are left out where `zeros` says so.
 ///
 /// # Safety
 /// As for [`convolve`]; `w` can be written.
@@ -641,16 +655,22 @@ pub unsafe fn kernel_of(
     y: *const f32,
     w: *mut f32,
     add: bool,
+    zeros: Zeros,
     scratch: &mut [f32],
 ) {
     let walk = Walk::forward(g);
     let kernels = kernels(isa);
     let mut scratch = Scratch(scratch);
     let copy = scratch.take(walk.copy_len());
+    // SAFETY: the copy was just taken.
+    unsafe { std::slice::from_raw_parts_mut(copy, walk.copy_len()).fill(0.0) };
+    if sparse::pays_for_kernel(kernels, zeros, g, &walk, &images, y) {
+        // SAFETY: the caller's promise.
+        return unsafe { sparse::kernel_of(kernels, g, &walk, images, x, y, w, add, copy, &mut scratch) };
+    }
     let segments = scratch.segments(walk.row_count());
-    // SAFETY: the copy was just taken; the kernel can be written.
+    // SAFETY: the kernel can be written.
     unsafe {
-        std::slice::from_raw_parts_mut(copy, walk.copy_len()).fill(0.0);
         if !add {
             std::slice::from_raw_parts_mut(w, g.kernel_rows() * g.outputs).fill(0.0);
         }
@@ -778,6 +798,7 @@ struct Kernels {
     pack: unsafe fn(usize, usize, Matrix, *mut f32),
     depthwise: Depthwise,
     depthwise_kernel: DepthwiseKernel,
+    sparse: &'static Sparse,
 }
 
 impl Kernels {
@@ -789,7 +810,10 @@ impl Kernels {
 
 fn kernels(isa: Isa) -> &'static Kernels {
     macro_rules! kernels {
-        ($register:ty, $kernel:ident, $pack:expr, $depthwise:ident, $depthwise_kernel:ident, $($rows:literal)*) => {{
+        (
+            $register:ty, $kernel:ident, $pack:expr, $depthwise:ident, $depthwise_kernel:ident, $sparse:expr,
+            $($rows:literal)*
+        ) => {{
             const KERNELS: &[[Kernel; 2]] = &[$([$kernel::<$rows, 1>, $kernel::<$rows, 2>]),*];
             static ALL: Kernels = Kernels {
                 count: <$register>::COUNT,
@@ -798,19 +822,26 @@ fn kernels(isa: Isa) -> &'static Kernels {
                 pack: $pack,
                 depthwise: $depthwise,
                 depthwise_kernel: $depthwise_kernel,
+                sparse: &$sparse,
             };
             &ALL
         }};
     }
     match isa {
         Isa::Portable => {
-            kernels!(Wide, kernel_portable, pack::<Wide>, depthwise_portable, depthwise_kernel_portable, 1 2 3 4)
+            kernels!(
+                Wide, kernel_portable, pack::<Wide>, depthwise_portable, depthwise_kernel_portable, sparse::PORTABLE,
+                1 2 3 4
+            )
         }
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => kernels!(Avx2, kernel_avx2, pack_avx2, depthwise_avx2, depthwise_kernel_avx2, 1 2 3 4 5 6),
+        Isa::Avx2 => kernels!(
+            Avx2, kernel_avx2, pack_avx2, depthwise_avx2, depthwise_kernel_avx2, sparse::AVX2,
+            1 2 3 4 5 6
+        ),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => kernels!(
-            Avx512, kernel_avx512, pack_avx512, depthwise_avx512, depthwise_kernel_avx512,
+            Avx512, kernel_avx512, pack_avx512, depthwise_avx512, depthwise_kernel_avx512, sparse::AVX512,
             1 2 3 4 5 6 7 8 9 10 11 12 13 14
         ),
     }

@@ -130,6 +130,8 @@ pub trait Register: Lane {
     fn times_plus(self, y: Self, z: Self) -> Self;
     /// Whether no number differs from zero or is NaN.
     fn is_zero(self) -> bool;
+    /// A bit for each number that is not zero, the lowest for the first.
+    fn nonzero(self) -> u32;
 }
 
 /// Eight numbers without any particular instruction set.
@@ -261,6 +263,10 @@ impl Register for Wide {
     #[inline(always)]
     fn is_zero(self) -> bool {
         self.0.iter().all(|&x| x == 0.0)
+    }
+    #[inline(always)]
+    fn nonzero(self) -> u32 {
+        self.0.iter().enumerate().map(|(i, &x)| u32::from(x != 0.0) << i).sum()
     }
 }
 

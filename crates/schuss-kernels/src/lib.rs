@@ -6,10 +6,12 @@
 //! checks every region it will touch before it runs for the first time.
 
 pub mod allocations;
+pub mod codec;
 pub mod convolution;
 pub mod copies;
 pub mod isa;
 pub mod lane;
+pub mod limits;
 pub mod math;
 pub mod memory;
 pub mod pool;
@@ -23,6 +25,7 @@ pub mod symmetric;
 pub mod tape;
 pub mod windows;
 
+pub use codec::Codec;
 pub use isa::Isa;
 pub use lane::Lane;
 pub use memory::Buffer;

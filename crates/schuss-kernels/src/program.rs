@@ -5,7 +5,8 @@
 //! no thread writes what another touches. That is what makes [`Program::run`] safe to call, and free of allocations,
 //! look-ups and failures.
 
-use crate::convolution::{self, Geometry};
+use crate::codec::{self, Codec, Rounding};
+use crate::convolution::{self, Geometry, Zeros};
 use crate::copies::{self, Piece};
 use crate::product::{self, Matrix, Tile};
 use crate::rows::{self, Rows, RowsMut};
@@ -19,8 +20,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 mod check;
 mod feed;
 mod list;
+mod times;
 
 pub use feed::{Column, Feed, Maker, Source, Transform};
+pub use times::Measured;
+use times::{Clock, Times};
 
 /// A matrix in a space: element (i, j) is number `offset + i · row_stride + j · col_stride` of it. A stride of 0
 /// repeats.
@@ -63,8 +67,18 @@ pub struct Update {
     pub at: View,
     /// The array.
     pub theta: View,
-    /// What is kept beside it.
+    /// What is kept beside it, in words.
     pub states: Vec<View>,
+    /// How each of them is packed, row by row. A call's columns begin with a block then.
+    pub codecs: Vec<Codec>,
+    /// For their rounding: another number for every array.
+    pub array: u64,
+}
+
+impl Update {
+    fn packed(&self) -> bool {
+        self.codecs.iter().any(|codec| *codec != Codec::F32)
+    }
 }
 
 /// What a call computes.
@@ -250,6 +264,7 @@ pub struct Program {
     finishes: Vec<Finish>,
     sizes: Vec<usize>,
     scratch: Vec<Buffer>,
+    times: Option<Times>,
 }
 
 impl Program {
@@ -264,7 +279,7 @@ impl Program {
             calls.map(|c| scratch_len(isa, c, &finishes)).max().unwrap_or(0)
         };
         let scratch = (0..threads).map(|t| Buffer::zeros(scratch_of(t))).collect();
-        Program { isa, phases, finishes, sizes: sizes.to_vec(), scratch }
+        Program { isa, phases, finishes, sizes: sizes.to_vec(), scratch, times: None }
     }
 
     /// How many threads have calls.
@@ -307,14 +322,15 @@ impl Program {
             finite: &finite,
         };
         let threads = self.scratch.len();
-        let phases = &self.phases;
+        let (phases, times) = (&self.phases, self.times.as_ref());
         if threads <= 1 {
             pool.run_alone(&|| {
                 // SAFETY: the spaces are at least as large as checked, and one thread alone runs.
                 unsafe {
                     feed.gather(run.isa, run.arena, 0, 1);
+                    let mut clock = Clock::of(times, 0);
                     for phase in phases {
-                        phase.threads.iter().flatten().for_each(|c| run.call(c, 0));
+                        phase.threads.iter().flatten().for_each(|c| clock.of_call(|| run.call(c, 0)));
                     }
                 }
             });
@@ -329,11 +345,13 @@ impl Program {
                         feed.gather(run.isa, run.arena, thread, threads);
                         pool.barrier();
                     }
+                    let mut clock = Clock::of(times, thread);
                     for (i, phase) in phases.iter().enumerate() {
                         if i > 0 {
-                            pool.barrier();
+                            clock.of_waiting(|| pool.barrier());
                         }
-                        phase.threads.get(thread).into_iter().flatten().for_each(|c| run.call(c, thread));
+                        let own = phase.threads.get(thread).into_iter().flatten();
+                        own.for_each(|c| clock.of_call(|| run.call(c, thread)));
                     }
                 }
             });
@@ -444,8 +462,9 @@ impl Run<'_> {
                 }
                 Work::Sweep { g } => {
                     let finish = &self.finishes[call.finish.expect("a sweep has a finish")];
-                    let stride = finish.update.as_ref().expect("a sweep updates").theta.row_stride;
-                    let whole = stride == cols.len() && g.row_stride == stride;
+                    let update = finish.update.as_ref().expect("a sweep updates");
+                    let stride = update.theta.row_stride;
+                    let whole = stride == cols.len() && g.row_stride == stride && !update.packed();
                     let (height, width) = if whole { (1, rows.len() * stride) } else { (rows.len(), cols.len()) };
                     let ptr = self.at(*g, rows.start, cols.start);
                     let (row, col) = (rows.start, cols.start);
@@ -491,11 +510,11 @@ impl Run<'_> {
                     let mut done = |tile: Tile| self.finish(finish, tile, more);
                     let mut target = self.target(finish, &mut done);
                     let (x, w) = (self.at(*x, 0, 0), self.at(*w, 0, 0));
-                    convolution::convolve(self.isa, geometry, *turned, images, x, w, own, &mut target);
+                    convolution::convolve(self.isa, geometry, *turned, images, x, w, Zeros::Look, own, &mut target);
                 }
                 Work::KernelOf { geometry, images, x, y, to, add } => {
                     let (x, y, to) = (self.at(*x, 0, 0), self.at(*y, 0, 0), self.at(*to, rows.start, 0));
-                    convolution::kernel_of(self.isa, geometry, images.clone(), x, y, to, *add, scratch);
+                    convolution::kernel_of(self.isa, geometry, images.clone(), x, y, to, *add, Zeros::Look, scratch);
                 }
                 Work::Windows { f, geometry, x, v } => {
                     let own = windows::scratch_len(*f, geometry).next_multiple_of(16);
@@ -644,7 +663,9 @@ impl Run<'_> {
                     std::ptr::copy_nonoverlapping(from.add(row * tile.stride), to, cols);
                 }
             }
-            if let Some(update) = &finish.update {
+            if let Some(update) = finish.update.as_ref().filter(|u| u.packed()) {
+                self.update_packed(update, tile, result);
+            } else if let Some(update) = &finish.update {
                 let mut states = [std::ptr::null_mut(); STATES];
                 for (s, v) in states.iter_mut().zip(&update.states) {
                     *s = self.at(*v, tile.row, tile.col);
@@ -655,6 +676,51 @@ impl Run<'_> {
                 let (stride, rows, cols) = (update.theta.row_stride, tile.rows, tile.cols);
                 if !update.sweep.run_block(self.isa, at, rows, cols, theta, stride, result, tile.stride, states) {
                     self.finite.store(false, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
+
+/// Numbers of packed states that are unpacked at a time.
+const UNPACKED: usize = 256;
+
+impl Run<'_> {
+    /// An update whose states are packed: unpacked, swept over and packed again some numbers at a time.
+    unsafe fn update_packed(&self, update: &Update, tile: Tile, result: *mut f32) {
+        let key = codec::key(self.moment.seed, self.moment.update, update.array);
+        let mut plain = [[0.0f32; UNPACKED]; STATES];
+        let mut pointers = [std::ptr::null_mut(); STATES];
+        for row in 0..tile.rows {
+            for col in (0..tile.cols).step_by(UNPACKED) {
+                let n = UNPACKED.min(tile.cols - col);
+                let (i, j) = (tile.row + row, tile.col + col);
+                // SAFETY: checked when the program was made; tiles begin with a block.
+                unsafe {
+                    let place = |s: usize| {
+                        let (view, words) = (update.states[s], update.codecs[s].words());
+                        self.at(View { offset: view.offset + j / codec::BLOCK * words, ..view }, i, 0)
+                    };
+                    for (s, codec) in update.codecs.iter().enumerate() {
+                        pointers[s] = plain[s].as_mut_ptr();
+                        match codec {
+                            Codec::F32 => pointers[s] = self.at(update.states[s], i, j),
+                            _ => codec::unpack(self.isa, *codec, place(s), n.div_ceil(codec::BLOCK), pointers[s]),
+                        }
+                    }
+                    let at = std::slice::from_raw_parts(self.at(update.at, 0, 0), update.sweep.at());
+                    let (theta, g) = (self.at(update.theta, i, j), result.add(row * tile.stride + col));
+                    let states = &pointers[..update.states.len()];
+                    if !update.sweep.run_block(self.isa, at, 1, n, theta, 0, g, 0, states) {
+                        self.finite.store(false, Ordering::Relaxed);
+                    }
+                    for (s, codec) in update.codecs.iter().enumerate().filter(|(_, codec)| **codec != Codec::F32) {
+                        // Two states share a number's random bits.
+                        let how = Rounding::Random { key: key.wrapping_add(s as u32 / 2), upper: s % 2 == 1 };
+                        let first = i * update.theta.row_stride + j;
+                        let blocks = n.div_ceil(codec::BLOCK);
+                        codec::pack(self.isa, *codec, how, first, pointers[s], blocks, place(s));
+                    }
                 }
             }
         }

@@ -80,25 +80,34 @@ fn fill_avx512(key: [u32; 2], stream: u64, first: u64, out: &mut [f32]) {
     fill::<32>(key, stream, first, out);
 }
 
-/// N blocks at a time where they are whole.
+/// Puts number `first + i` of the stream, in [0, 1), into `out[i]`: N blocks side by side, then eight, then one.
 #[inline(always)]
-fn fill<const N: usize>(key: [u32; 2], stream: u64, first: u64, out: &mut [f32]) {
-    let edge = |at: u64, out: &mut [f32]| {
-        for (i, x) in out.iter_mut().enumerate() {
-            let index = at.wrapping_add(i as u64);
-            *x = uniform(block(key, stream, index / 4)[(index % 4) as usize]);
-        }
-    };
+pub(crate) fn fill<const N: usize>(key: [u32; 2], stream: u64, first: u64, out: &mut [f32]) {
     let head = (first.wrapping_neg() % 4).min(out.len() as u64);
     let (before, out) = out.split_at_mut(head as usize);
-    edge(first, before);
+    if head > 0 {
+        let words = block(key, stream, first / 4);
+        before.iter_mut().zip(&words[(first % 4) as usize..]).for_each(|(x, word)| *x = uniform(*word));
+    }
     let mut at = first.wrapping_add(head);
-    let mut whole = out.chunks_exact_mut(4 * N);
-    for chunk in &mut whole {
+    let rest = whole::<N>(key, stream, &mut at, out);
+    let rest = whole::<8>(key, stream, &mut at, rest);
+    for four in rest.chunks_mut(4) {
+        let words = block(key, stream, at / 4);
+        four.iter_mut().zip(words).for_each(|(x, word)| *x = uniform(word));
+        at = at.wrapping_add(4);
+    }
+}
+
+/// N blocks at a time as long as they are whole, from a block's first number on; what is left.
+#[inline(always)]
+fn whole<'a, const N: usize>(key: [u32; 2], stream: u64, at: &mut u64, out: &'a mut [f32]) -> &'a mut [f32] {
+    let (chunks, rest) = out.split_at_mut(out.len() / (4 * N) * (4 * N));
+    for chunk in chunks.chunks_exact_mut(4 * N) {
         let mut counter = [[0; N], [0; N], [stream as u32; N], [(stream >> 32) as u32; N]];
         #[allow(clippy::needless_range_loop)]
         for i in 0..N {
-            let block = at / 4 + i as u64;
+            let block = *at / 4 + i as u64;
             counter[0][i] = block as u32;
             counter[1][i] = (block >> 32) as u32;
         }
@@ -106,7 +115,7 @@ fn fill<const N: usize>(key: [u32; 2], stream: u64, first: u64, out: &mut [f32])
         for (i, four) in chunk.as_chunks_mut::<4>().0.iter_mut().enumerate() {
             *four = [0, 1, 2, 3].map(|w| uniform(words[w][i]));
         }
-        at = at.wrapping_add(4 * N as u64);
+        *at = at.wrapping_add(4 * N as u64);
     }
-    edge(at, whole.into_remainder());
+    rest
 }

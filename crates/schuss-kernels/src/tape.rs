@@ -465,17 +465,9 @@ unsafe fn select(condition: Source, yes: Source, no: Source, out: Out) {
 
 #[inline(always)]
 unsafe fn random(moment: &Moment, mixed: u64, first: u64, out: *mut f32, n: usize) {
-    let mut i = 0;
     let key = [moment.seed as u32, (moment.seed >> 32) as u32];
-    while i < n {
-        let at = first + i as u64;
-        let words = crate::random::block(key, mixed, at / 4);
-        for &word in words.iter().skip((at % 4) as usize).take(n - i) {
-            // SAFETY: i < n, which the caller vouches for.
-            unsafe { *out.add(i) = crate::random::uniform(word) };
-            i += 1;
-        }
-    }
+    // SAFETY: the caller vouches for n numbers.
+    crate::random::fill::<32>(key, mixed, first, unsafe { std::slice::from_raw_parts_mut(out, n) });
 }
 
 /// The number of a stream at an update, as the counter takes it: updates of one stream, and equal updates of two,

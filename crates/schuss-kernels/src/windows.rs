@@ -107,15 +107,26 @@ pub unsafe fn run(
                         if !tiled(g) {
                             std::slice::from_raw_parts_mut(to, input).fill(0.0);
                         }
-                        backwards(f, g, near, own, x, v, to);
+                        backwards(f, g, near, own, 0..g.output_places(), x, v, to);
                     }
                     Target::Tiles(done) => {
-                        if !tiled(g) {
-                            scratch[..input].fill(0.0);
+                        // Rows of places are handed on as soon as no window comes to them any more.
+                        let (at, row, tiled) = (scratch.as_mut_ptr(), g.input[2] * channels, tiled(g));
+                        let (mut cleared, mut handed) = (0, 0);
+                        for lines in lines(g) {
+                            let (from, end) = (handed * row, lines.seen * row);
+                            // What tiles the image has nothing to keep from window to window.
+                            let to = if tiled { at.wrapping_sub(from) } else { at };
+                            if !tiled && cleared < lines.seen {
+                                scratch[cleared * row..end].fill(0.0);
+                                cleared = lines.seen;
+                            }
+                            backwards(f, g, near, own, lines.windows, x, v, to);
+                            let (first, places) = (handed * g.input[2], (lines.done - handed) * g.input[2]);
+                            let ready = to.wrapping_add(from);
+                            hand_on(ready, image * g.input_places() + first, places, channels, *done);
+                            handed = lines.done;
                         }
-                        backwards(f, g, near, own, x, v, scratch.as_mut_ptr());
-                        let places = g.input_places();
-                        hand_on(scratch.as_mut_ptr(), image * places, places, channels, *done);
                     }
                 }
                 continue;
@@ -143,6 +154,37 @@ pub unsafe fn run(
             }
         }
     }
+}
+
+/// Windows of an image that are computed together: which, the rows of places that they and those before have seen, and
+/// those that no later one sees.
+struct Lines {
+    windows: Range<usize>,
+    seen: usize,
+    done: usize,
+}
+
+/// A row of windows after another, where there are two axes; else all at once. Rows of places are counted over the first
+/// two axes.
+fn lines(g: &Geometry) -> impl Iterator<Item = Lines> + use<> {
+    let (g, flat) = (*g, g.input[0] == 1 && g.output[0] == 1);
+    let count = if flat { g.output[1] } else { 1 };
+    (0..count).map(move |i| {
+        let all = g.input[0] * g.input[1];
+        if !flat {
+            return Lines { windows: 0..g.output_places(), seen: all, done: all };
+        }
+        let below = |line: usize| (line * g.strides[1]).saturating_sub(g.before[1]).min(all);
+        let reach = (g.size[1] - 1) * g.dilation[1] + 1;
+        let seen = (i * g.strides[1] + reach).saturating_sub(g.before[1]).min(all);
+        let last = i + 1 == count;
+        let width = g.output[2];
+        Lines {
+            windows: i * width..(i + 1) * width,
+            seen: if last { all } else { seen.max(below(i + 1)) },
+            done: if last { all } else { below(i + 1) },
+        }
+    })
 }
 
 /// Hands a finished sample of `places` rows on, in tiles.
@@ -175,8 +217,9 @@ type Forwards = unsafe fn(
     *mut f32,
     usize,
 );
-/// `backwards(f, g, near, own, x, v, to)`
-type Backwards = unsafe fn(WindowMap, &Geometry, &[usize], &mut [usize], *const f32, *const f32, *mut f32);
+/// `backwards(f, g, near, own, windows, x, v, to)`
+type Backwards =
+    unsafe fn(WindowMap, &Geometry, &[usize], &mut [usize], Range<usize>, *const f32, *const f32, *mut f32);
 
 fn kernels(isa: Isa) -> (Forwards, Backwards) {
     match isa {
@@ -212,12 +255,13 @@ macro_rules! compiled {
             g: &Geometry,
             near: &[usize],
             own: &mut [usize],
+            windows: Range<usize>,
             x: *const f32,
             v: *const f32,
             to: *mut f32,
         ) {
             // SAFETY: the caller's promise.
-            unsafe { backwards::<$register>(f, g, near, own, x, v, to) }
+            unsafe { backwards::<$register>(f, g, near, own, windows, x, v, to) }
         }
     };
 }
@@ -424,6 +468,7 @@ unsafe fn backwards<V: Register>(
     g: &Geometry,
     near: &[usize],
     own: &mut [usize],
+    windows: Range<usize>,
     x: *const f32,
     v: *const f32,
     to: *mut f32,
@@ -431,19 +476,20 @@ unsafe fn backwards<V: Register>(
     let (channels, apart) = (g.channels, apart(g));
     let whole = channels / V::COUNT * V::COUNT;
     let spread = matches!(f, WindowMap::Spread { .. });
-    let mut mover = Mover::at(g, 0);
-    for window in 0..g.output_places() {
+    let mut mover = Mover::at(g, windows.start);
+    for window in windows {
         let (base, places) = mover.places(near, own);
         // SAFETY: places of the images, and of what is written.
         unsafe {
             let d = if spread { x } else { v }.add(window * channels);
-            let (x, to) = (if spread { x } else { x.add(base) }, to.add(base));
+            let (x, to) = (if spread { x } else { x.add(base) }, to.wrapping_add(base));
             for col in (0..whole).step_by(V::COUNT) {
-                back::<V, true>(f, places, apart, x.wrapping_add(col), d.add(col), to.add(col), V::COUNT);
+                back::<V, true>(f, places, apart, x.wrapping_add(col), d.add(col), to.wrapping_add(col), V::COUNT);
             }
             if whole < channels {
                 let n = channels - whole;
-                back::<V, false>(f, places, apart, x.wrapping_add(whole), d.add(whole), to.add(whole), n);
+                let to = to.wrapping_add(whole);
+                back::<V, false>(f, places, apart, x.wrapping_add(whole), d.add(whole), to, n);
             }
         }
         mover.advance();
@@ -475,13 +521,34 @@ unsafe fn back<V: Register, const WHOLE: bool>(
             places.iter().for_each(|at| give(*at, own));
             return;
         }
-        let zero = V::splat(0.0);
-        let Some(greatest) = greatest::<V, WHOLE>(places, x, part) else {
-            if apart {
-                places.iter().for_each(|at| give(*at, zero));
-            }
-            return (0..n).for_each(|i| *to.add(i + winner(places, x.add(i))) += *d.add(i));
+        // Windows of usual sizes are read once and compared in registers.
+        let given = match places.len() {
+            4 => scatter_few::<V, WHOLE, 4>(places, x, own, part, &give),
+            9 => scatter_few::<V, WHOLE, 9>(places, x, own, part, &give),
+            _ => scatter::<V, WHOLE>(places, x, own, part, &give),
         };
+        if !given {
+            if apart {
+                places.iter().for_each(|at| give(*at, V::splat(0.0)));
+            }
+            (0..n).for_each(|i| *to.add(i + winner(places, x.add(i))) += *d.add(i));
+        }
+    }
+}
+
+/// Gives a number to the first place of the greatest, zero to the others; nothing where one is not finite.
+#[inline(always)]
+unsafe fn scatter<V: Register, const WHOLE: bool>(
+    places: &[usize],
+    x: *const f32,
+    own: V,
+    part: V::Part,
+    give: &impl Fn(usize, V),
+) -> bool {
+    let zero = V::splat(0.0);
+    // SAFETY: the caller's promise.
+    unsafe {
+        let Some(greatest) = greatest::<V, WHOLE>(places, x, part) else { return false };
         // What was not given to a place yet.
         let mut rest = own;
         for at in places {
@@ -490,4 +557,37 @@ unsafe fn back<V: Register, const WHOLE: bool>(
             rest = V::select(below, rest, zero);
         }
     }
+    true
+}
+
+/// The same where it is known how many places there are.
+#[inline(always)]
+unsafe fn scatter_few<V: Register, const WHOLE: bool, const N: usize>(
+    places: &[usize],
+    x: *const f32,
+    own: V,
+    part: V::Part,
+    give: &impl Fn(usize, V),
+) -> bool {
+    let Ok(places) = <&[usize; N]>::try_from(places) else { unreachable!("there are as many") };
+    let (mut y, zero) = ([V::splat(0.0); N], V::splat(0.0));
+    for (y, at) in y.iter_mut().zip(places) {
+        // SAFETY: the caller's promise.
+        *y = unsafe { load::<V, WHOLE>(x.add(*at), part) };
+    }
+    let (mut greatest, mut sum) = (y[0], y[0]);
+    for y in &y[1..] {
+        greatest = greatest.max(*y);
+        sum = sum + *y;
+    }
+    if !(sum * zero).is_zero() {
+        return false;
+    }
+    let mut rest = own;
+    for (y, at) in y.iter().zip(places) {
+        let below = y.less(greatest);
+        give(*at, V::select(below, zero, rest));
+        rest = V::select(below, rest, zero);
+    }
+    true
 }

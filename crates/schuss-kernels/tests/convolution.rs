@@ -1,6 +1,6 @@
 //! Convolutions and their derivatives against naive sums in f64, on every instruction set of the machine.
 
-use schuss_kernels::convolution::{Geometry, Target, convolve, kernel_of, kernel_scratch_len, scratch_len};
+use schuss_kernels::convolution::{Geometry, Target, Zeros, convolve, kernel_of, kernel_scratch_len, scratch_len};
 use schuss_kernels::product::Tile;
 use schuss_kernels::random::fill_uniform;
 use schuss_kernels::{Buffer, Isa};
@@ -96,57 +96,134 @@ fn close(what: &str, found: &[f32], want: &[f64]) {
     }
 }
 
+/// Images of inputs and outputs, the first of which is left out, and a kernel.
+struct Images {
+    g: Geometry,
+    x: Buffer,
+    y: Buffer,
+    w: Buffer,
+}
+
+const IMAGES: usize = 3;
+
+impl Images {
+    /// Of the outputs one in `every` is not 0.
+    fn new(g: Geometry, every: usize) -> Self {
+        g.check();
+        let mut y = numbers(IMAGES * g.output_len(), 2);
+        y.iter_mut().enumerate().filter(|(i, _)| i * 7 % 11 % every > 0).for_each(|(_, y)| *y = 0.0);
+        Images { g, x: numbers(IMAGES * g.input_len(), 1), y, w: numbers(g.kernel_rows() * g.outputs, 3) }
+    }
+    /// Outputs, inputs and the kernel as naive sums.
+    fn naive(&self) -> [Vec<f64>; 3] {
+        let (g, x, y, w) = (&self.g, &self.x, &self.y, &self.w);
+        let (xs, ys) = (g.input_len(), g.output_len());
+        let (mut outputs, mut inputs, mut kernel) =
+            (vec![0.0; IMAGES * ys], vec![0.0; IMAGES * xs], vec![0.0; w.len()]);
+        for image in 1..IMAGES {
+            each_product(g, |i, k, o| {
+                let (i, o) = (image * xs + i, image * ys + o);
+                outputs[o] += f64::from(x[i]) * f64::from(w[k]);
+                inputs[i] += f64::from(y[o]) * f64::from(w[k]);
+                kernel[k] += f64::from(x[i]) * f64::from(y[o]);
+            });
+        }
+        [outputs, inputs, kernel]
+    }
+    /// The outputs or, if turned, the inputs; stored, and handed on in tiles.
+    fn convolved(&self, isa: Isa, turned: bool, zeros: Zeros) -> Vec<f32> {
+        let g = &self.g;
+        let (from, channels, len) =
+            if turned { (&self.y, g.channels, self.x.len()) } else { (&self.x, g.outputs, self.y.len()) };
+        let mut scratch = numbers(scratch_len(isa, g, turned), 4);
+        let (mut stored, mut tiles) = (vec![0.0; len], vec![0.0; len]);
+        let (from, w) = (from.as_ptr(), self.w.as_ptr());
+        // SAFETY: the buffers hold three images; the first one is left out.
+        unsafe {
+            let mut target = Target::Store { to: stored.as_mut_ptr(), stride: channels };
+            convolve(isa, g, turned, 1..IMAGES, from, w, zeros, &mut scratch, &mut target);
+            let mut done = |t: Tile| {
+                for row in 0..t.rows {
+                    for col in 0..t.cols {
+                        tiles[(t.row + row) * channels + t.col + col] += *t.ptr.add(row * t.stride + col);
+                    }
+                }
+            };
+            let mut target = Target::Tiles(&mut done);
+            convolve(isa, g, turned, 1..IMAGES, from, w, zeros, &mut scratch, &mut target);
+        }
+        assert!(stored == tiles, "{} {g:?} turned {turned}: in tiles it is something else", isa.name());
+        stored
+    }
+    /// The kernel's derivative, as a whole and in parts.
+    fn kernel(&self, isa: Isa, zeros: Zeros) -> Vec<f32> {
+        let g = &self.g;
+        let mut scratch = numbers(kernel_scratch_len(isa, g), 4);
+        let (mut whole, mut parts) = (numbers(self.w.len(), 6), numbers(self.w.len(), 7));
+        // SAFETY: as above.
+        unsafe {
+            let (x, y) = (self.x.as_ptr(), self.y.as_ptr());
+            kernel_of(isa, g, 1..IMAGES, x, y, whole.as_mut_ptr(), false, zeros, &mut scratch);
+            kernel_of(isa, g, 1..2, x, y, parts.as_mut_ptr(), false, zeros, &mut scratch);
+            kernel_of(isa, g, 2..IMAGES, x, y, parts.as_mut_ptr(), true, zeros, &mut scratch);
+        }
+        assert!(whole[..] == parts[..], "{} {g:?}: the kernel in parts is another", isa.name());
+        whole.to_vec()
+    }
+}
+
 #[test]
 fn all_agree_with_naive_sums() {
-    const IMAGES: usize = 3;
     for isa in Isa::all_available() {
         for g in cases() {
-            g.check();
-            let (xs, ys) = (g.input_len(), g.output_len());
-            let (x, y, w) = (numbers(IMAGES * xs, 1), numbers(IMAGES * ys, 2), numbers(g.kernel_rows() * g.outputs, 3));
-            let (mut outputs, mut inputs, mut kernel) =
-                (vec![0.0; IMAGES * ys], vec![0.0; IMAGES * xs], vec![0.0; w.len()]);
-            for image in 1..IMAGES {
-                each_product(&g, |i, k, o| {
-                    let (i, o) = (image * xs + i, image * ys + o);
-                    outputs[o] += f64::from(x[i]) * f64::from(w[k]);
-                    inputs[i] += f64::from(y[o]) * f64::from(w[k]);
-                    kernel[k] += f64::from(x[i]) * f64::from(y[o]);
-                });
-            }
+            let images = Images::new(g, 1);
+            let [outputs, inputs, kernel] = images.naive();
             let what = format!("{} {g:?}", isa.name());
-            for turned in [false, true] {
-                let (from, channels, want) = if turned { (&y, g.channels, &inputs) } else { (&x, g.outputs, &outputs) };
-                let mut scratch = numbers(scratch_len(isa, &g, turned), 4);
-                let (mut stored, mut tiles) = (vec![0.0; want.len()], vec![0.0; want.len()]);
-                // SAFETY: the buffers hold three images; the first one is left out.
-                unsafe {
-                    let mut target = Target::Store { to: stored.as_mut_ptr(), stride: channels };
-                    convolve(isa, &g, turned, 1..IMAGES, from.as_ptr(), w.as_ptr(), &mut scratch, &mut target);
-                    let mut done = |t: Tile| {
-                        for row in 0..t.rows {
-                            for col in 0..t.cols {
-                                tiles[(t.row + row) * channels + t.col + col] += *t.ptr.add(row * t.stride + col);
-                            }
-                        }
-                    };
-                    let mut target = Target::Tiles(&mut done);
-                    convolve(isa, &g, turned, 1..IMAGES, from.as_ptr(), w.as_ptr(), &mut scratch, &mut target);
+            close(&format!("{what} outputs"), &images.convolved(isa, false, Zeros::Look), &outputs);
+            close(&format!("{what} inputs"), &images.convolved(isa, true, Zeros::Look), &inputs);
+            close(&format!("{what} kernel"), &images.kernel(isa, Zeros::Look), &kernel);
+        }
+    }
+}
+
+/// Windows and channels enough that leaving products out pays, and all that may be odd about it.
+fn with_zeros() -> Vec<Geometry> {
+    let g = geometry;
+    let wide = [(64, 96), (32, 64), (150, 40), (208, 33), (3, 64), (16, 16)];
+    let wide = wide.map(|(channels, outputs)| padded(g([1, 9, 8], channels, outputs, [1, 3, 3]), [0, 1, 1], [1, 9, 8]));
+    let more = [
+        g([1, 11, 12], 3, 40, [1, 5, 5]),
+        g([2, 7, 150], 5, 9, [2, 4, 3]),
+        Geometry { strides: [1, 2, 2], output: [1, 4, 4], ..g([1, 9, 9], 20, 30, [1, 3, 3]) },
+        Geometry { dilation: [1, 2, 1], output: [1, 5, 7], ..g([1, 9, 9], 20, 30, [1, 3, 3]) },
+    ];
+    cases().into_iter().chain(wide).chain(more).collect()
+}
+
+/// Bits, where both zeros are one.
+fn bits(x: &[f32]) -> Vec<u32> {
+    x.iter().map(|x| (x + 0.0).to_bits()).collect()
+}
+
+#[test]
+fn products_with_zeros_may_be_left_out() {
+    for isa in Isa::all_available() {
+        for g in with_zeros() {
+            for every in [1, 4, 11] {
+                let images = Images::new(g, every);
+                let what = format!("{} {g:?}, one in {every}", isa.name());
+                let inputs = images.convolved(isa, true, Zeros::Multiply);
+                let kernel = images.kernel(isa, Zeros::Multiply);
+                if every == 4 {
+                    let [_, naive_inputs, naive_kernel] = images.naive();
+                    close(&what, &inputs, &naive_inputs);
+                    close(&what, &kernel, &naive_kernel);
                 }
-                close(&format!("{what} turned {turned}"), &stored, want);
-                assert!(stored == tiles, "{what} turned {turned}: handed on in tiles it is something else");
+                for zeros in [Zeros::Skip, Zeros::Look] {
+                    assert!(bits(&images.convolved(isa, true, zeros)) == bits(&inputs), "{what}, {zeros:?}: inputs");
+                    assert!(bits(&images.kernel(isa, zeros)) == bits(&kernel), "{what}, {zeros:?}: kernel");
+                }
             }
-            let mut scratch = numbers(kernel_scratch_len(isa, &g), 4);
-            let (mut whole, mut parts) = (numbers(w.len(), 6), numbers(w.len(), 7));
-            // SAFETY: as above.
-            unsafe {
-                let (x, y) = (x.as_ptr(), y.as_ptr());
-                kernel_of(isa, &g, 1..IMAGES, x, y, whole.as_mut_ptr(), false, &mut scratch);
-                kernel_of(isa, &g, 1..2, x, y, parts.as_mut_ptr(), false, &mut scratch);
-                kernel_of(isa, &g, 2..IMAGES, x, y, parts.as_mut_ptr(), true, &mut scratch);
-            }
-            close(&format!("{what} kernel"), &whole, &kernel);
-            assert!(whole[..] == parts[..], "{what}: the kernel in parts is another");
         }
     }
 }

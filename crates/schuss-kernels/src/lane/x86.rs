@@ -130,7 +130,11 @@ mod registers {
         }
         #[inline(always)]
         fn is_zero(self) -> bool {
-            unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(self.0, _mm256_setzero_ps())) == 0 }
+            self.nonzero() == 0
+        }
+        #[inline(always)]
+        fn nonzero(self) -> u32 {
+            unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(self.0, _mm256_setzero_ps())) }.cast_unsigned()
         }
     }
 
@@ -200,7 +204,11 @@ mod registers {
         }
         #[inline(always)]
         fn is_zero(self) -> bool {
-            unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps()) == 0 }
+            self.nonzero() == 0
+        }
+        #[inline(always)]
+        fn nonzero(self) -> u32 {
+            u32::from(unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps()) })
         }
     }
 }

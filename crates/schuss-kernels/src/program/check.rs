@@ -1,6 +1,7 @@
 //! What makes running a program safe: every place is within its space, and threads keep out of each other's way.
 
 use super::{Call, Finish, OPERANDS, Phase, STATES, View, Work};
+use crate::codec::{self, Codec};
 use crate::tape::{Argument, Element};
 use crate::windows::{self, WindowMap};
 use std::ops::Range;
@@ -83,8 +84,11 @@ fn check_finish(finish: &Finish) {
     }
     if let Some(u) = &finish.update {
         assert!(u.states.len() <= STATES && u.states.len() == u.sweep.slots(), "an update has a wrong count of states");
-        let same = |v: &View| v.col_stride == 1 && v.row_stride == u.theta.row_stride;
-        assert!(same(&u.theta) && u.states.iter().all(same), "an update's arrays are laid out differently");
+        assert!(u.codecs.len() == u.states.len(), "an update has a wrong count of codecs");
+        let stride = u.theta.row_stride;
+        let same = |v: &View, stride: usize| v.col_stride == 1 && v.row_stride == stride;
+        let states = u.states.iter().zip(&u.codecs).all(|(v, codec)| same(v, codec.len(stride)));
+        assert!(same(&u.theta, stride) && states, "an update's arrays are laid out differently");
         assert!(u.at.col_stride == 1, "an update's numbers are not side by side");
     }
 }
@@ -241,7 +245,12 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
         if let Some(u) = &finish.update {
             touch(u.at, one, &(0..u.sweep.at()), false);
             touch(u.theta, rows, cols, true);
-            u.states.iter().for_each(|v| touch(*v, rows, cols, true));
+            for (v, codec) in u.states.iter().zip(&u.codecs) {
+                let ends = cols.end.is_multiple_of(codec::BLOCK) || cols.end == u.theta.row_stride;
+                let whole = cols.start.is_multiple_of(codec::BLOCK) && ends;
+                assert!(*codec == Codec::F32 || whole, "columns of packed numbers are whole blocks: {cols:?}");
+                touch(*v, rows, &(codec.len(cols.start)..codec.len(cols.end)), true);
+            }
         }
     }
     all

@@ -1,0 +1,620 @@
+//! Derivatives by outputs most of which have none, as behind a max-pooling and a rectifier: products with 0 are left out.
+//!
+//! What is left of each element's chain of multiply-adds is in the same order, and a product with 0 adds nothing, so the
+//! bits are those of the whole chain (but for the sign of a 0 that a denormal was flushed to). A number that is not
+//! finite is not found where it would only meet zeros.
+
+use super::{BLOCK, Geometry, Kernels, Scratch, Target, Walk, product, turn};
+use crate::lane::Register;
+use crate::product::{Matrix, Tile};
+use std::ops::Range;
+
+/// Are products with zeros left out?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zeros {
+    /// Where there are enough of them.
+    Look,
+    /// Never.
+    Multiply,
+    /// Wherever it can be done.
+    Skip,
+}
+
+/// A number that is not 0, and where that begins which it is multiplied with.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(super) struct Entry {
+    at: u32,
+    value: f32,
+}
+
+/// Numbers of scratch memory that an entry takes.
+const ENTRY: usize = size_of::<Entry>() / size_of::<f32>();
+/// Registers of sums at most.
+const SUMS: usize = 12;
+/// The most registers of a window's numbers.
+const WIDEST: usize = 8;
+/// Bytes of inputs that stay in the first level of the cache while all outputs are walked over.
+const NEAR: usize = 20 << 10;
+
+/// `count(x, n)`: how many are not 0.
+type Count = unsafe fn(*const f32, usize) -> usize;
+/// `gather(y, n, at, step, counts, capacity, lists)`: appends those of n numbers that are not 0 to the list of each.
+type Gather = unsafe fn(*const f32, usize, u32, *mut u32, usize, *mut Entry);
+/// `row(y, n, at, step, entries)`: appends those of n numbers that are not 0, and says how many.
+type Row = unsafe fn(*const f32, usize, u32, u32, *mut Entry) -> usize;
+/// `add(entries, n, x, line, last, w, w_line, w_panel)`
+type Add = unsafe fn(*const Entry, usize, *const f32, usize, usize, *mut f32, usize, usize);
+/// `windows(lines, starts, entries, which, size, panel, steps, to, step, last)`
+type Windows =
+    unsafe fn(&[usize], *const u32, *const Entry, Range<usize>, usize, *const f32, [usize; 3], *mut f32, usize, usize);
+
+/// What an instruction set brings.
+pub(super) struct Sparse {
+    count: Count,
+    gather: Gather,
+    row: Row,
+    /// By lines and registers of each: see [`lines_of`].
+    add: fn(usize, usize) -> Add,
+    /// By registers, less one.
+    windows: [Windows; WIDEST],
+}
+
+/// Whether products can be left out of such a walk at all.
+fn possible(walk: &Walk, g: &Geometry) -> bool {
+    walk.joined() && !g.depthwise()
+}
+
+fn count(kernels: &Kernels, y: *const f32, len: usize) -> usize {
+    // SAFETY: the caller's images.
+    unsafe { (kernels.sparse.count)(y, len) }
+}
+
+/// How the derivative by the kernel is cut.
+struct Cut {
+    /// Numbers of a stretch, and how many there are.
+    stretch: usize,
+    stretches: usize,
+    /// Panels of a stretch.
+    panels: usize,
+    /// Rows of windows that are taken together, and windows in them.
+    rows: usize,
+    capacity: usize,
+}
+
+impl Cut {
+    fn new(kernels: &Kernels, walk: &Walk) -> Self {
+        let line = walk.pitch[2] * walk.channels * size_of::<f32>();
+        let near = (NEAR / line.max(1)).saturating_sub(walk.size[1]) / walk.strides[1].max(1);
+        let rows = near.min(128 / walk.to[2].max(1)).clamp(1, walk.row_count().max(1));
+        Cut {
+            stretch: walk.stretch(),
+            stretches: walk.size[0] * walk.size[1],
+            panels: walk.stretch().div_ceil(kernels.width()),
+            rows,
+            capacity: rows * walk.to[2],
+        }
+    }
+}
+
+/// Numbers of scratch memory that [`kernel_of`] needs.
+pub(super) fn kernel_scratch_len(kernels: &Kernels, g: &Geometry, walk: &Walk) -> usize {
+    if !possible(walk, g) {
+        return 0;
+    }
+    let (cut, width) = (Cut::new(kernels, walk), kernels.width());
+    let turned = cut.stretches * cut.panels * g.outputs * width;
+    turned + g.outputs * (1 + cut.capacity * ENTRY) + width * width + 4 * super::LINE
+}
+
+/// Does leaving products out pay for the derivative by the kernel?
+pub(super) fn pays_for_kernel(
+    kernels: &Kernels,
+    zeros: Zeros,
+    g: &Geometry,
+    walk: &Walk,
+    images: &Range<usize>,
+    y: *const f32,
+) -> bool {
+    if zeros == Zeros::Multiply || !possible(walk, g) || images.is_empty() {
+        return false;
+    }
+    if zeros == Zeros::Skip {
+        return true;
+    }
+    // Multiply-adds of registers, for each number of the outputs.
+    let registers = walk.stretch().div_ceil(kernels.count);
+    let lines = lines_of(registers, walk.size[1]);
+    let passes = walk.size[0] * walk.size[1].div_ceil(lines) * registers.div_ceil(SUMS);
+    let sparse = (walk.size[0] * walk.size[1] * registers) as f64 * 1.3 + 3.0 * passes as f64 + 6.0;
+    let dense = walk.stretch() as f64 * (walk.size[0] * walk.size[1]) as f64 / kernels.count as f64;
+    let most = (dense - 0.5) / sparse;
+    // A first look says no where most numbers are something.
+    let (first, all) = (g.output_len(), images.len() * g.output_len());
+    // SAFETY: the caller's images.
+    let from = unsafe { y.add(images.start * g.output_len()) };
+    let few = |n: usize| (count(kernels, from, n) as f64) < most * n as f64;
+    few(first.min(1024)) && few(all)
+}
+
+/// The derivative by the kernel, as `super::kernel_of`.
+pub(super) unsafe fn kernel_of(
+    kernels: &Kernels,
+    g: &Geometry,
+    walk: &Walk,
+    images: Range<usize>,
+    x: *const f32,
+    y: *const f32,
+    w: *mut f32,
+    add: bool,
+    copy: *mut f32,
+    scratch: &mut Scratch,
+) {
+    let (cut, width, outs) = (Cut::new(kernels, walk), kernels.width(), g.outputs);
+    // The kernel with a row for each output, in panels of each stretch.
+    let len = cut.stretches * cut.panels * outs * width;
+    let turned = scratch.take(len);
+    let square = scratch.take(width * width);
+    let counts = scratch.take(outs).cast::<u32>();
+    let lists = scratch.take(outs * cut.capacity * ENTRY).cast::<Entry>();
+    let each_panel = || {
+        let columns = move |i: usize| width.min(cut.stretch - i * width);
+        (0..cut.stretches).flat_map(move |n| (0..cut.panels).map(move |i| (n, i, columns(i))))
+    };
+    // SAFETY: within the kernel and scratch memory.
+    unsafe {
+        if add {
+            for (n, i, cols) in each_panel() {
+                let from = w.add((n * cut.stretch + i * width) * outs);
+                let b = Matrix { ptr: from, row_stride: 1, col_stride: outs };
+                (kernels.pack)(outs, cols, b, turned.add((n * cut.panels + i) * outs * width));
+            }
+        } else {
+            std::slice::from_raw_parts_mut(turned, len).fill(0.0);
+        }
+    }
+    let registers = cut.stretch.div_ceil(kernels.count);
+    let most = lines_of(registers, walk.size[1]);
+    for image in images {
+        // SAFETY: the image is one of those that can be read; windows lie within it or its copy; lists have room for
+        // all windows of some rows.
+        unsafe {
+            let (y, mut from) = (y.add(image * g.output_len()), x.add(image * walk.image_len()));
+            if walk.copy {
+                walk.fill(from, copy);
+                from = copy;
+            }
+            for row in (0..walk.row_count()).step_by(cut.rows) {
+                std::slice::from_raw_parts_mut(counts, outs).fill(0);
+                for row in row..(row + cut.rows).min(walk.row_count()) {
+                    for i in 0..walk.to[2] {
+                        let at = walk.row(row) + i * walk.strides[2] * walk.channels;
+                        let y = y.add((row * walk.to[2] + i) * outs);
+                        (kernels.sparse.gather)(y, outs, at as u32, counts, cut.capacity, lists);
+                    }
+                }
+                for out in 0..outs {
+                    let (list, n) = (lists.add(out * cut.capacity), *counts.add(out) as usize);
+                    if n == 0 {
+                        continue;
+                    }
+                    for depth in 0..walk.size[0] {
+                        let mut first = 0;
+                        while first < walk.size[1] {
+                            let lines = lines_of(registers, walk.size[1] - first).min(most);
+                            let number = depth * walk.size[1] + first;
+                            let line = walk.dilation[1] * walk.pitch[2] * walk.channels;
+                            let place = depth * walk.dilation[0] * walk.pitch[1] * walk.pitch[2] * walk.channels;
+                            let start = place + first * line;
+                            for register in (0..registers).step_by(SUMS) {
+                                let own = SUMS.min(registers - register);
+                                let last = (cut.stretch - (register + own - 1) * kernels.count).min(kernels.count);
+                                let panel = (number * cut.panels + register / 2) * outs * width;
+                                (kernels.sparse.add)(lines, own)(
+                                    list,
+                                    n,
+                                    from.add(start + register * kernels.count),
+                                    line,
+                                    last,
+                                    turned.add(panel + out * width),
+                                    cut.panels * outs * width,
+                                    outs * width,
+                                );
+                            }
+                            first += lines;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    for (n, i, cols) in each_panel() {
+        for out in (0..outs).step_by(width) {
+            let own = width.min(outs - out);
+            // SAFETY: as above.
+            unsafe {
+                let from = turned.add(((n * cut.panels + i) * outs + out) * width);
+                let b = Matrix { ptr: from, row_stride: 1, col_stride: width };
+                (kernels.pack)(cols, own, b, square);
+                for row in 0..cols {
+                    let to = w.add((n * cut.stretch + i * width + row) * outs + out);
+                    square.add(row * width).copy_to_nonoverlapping(to, own);
+                }
+            }
+        }
+    }
+}
+
+/// Lines of a window whose sums are kept in registers together, where a line takes so many.
+fn lines_of(registers: usize, lines: usize) -> usize {
+    [5, 3, 2].into_iter().find(|&n| n <= lines && n * registers <= SUMS).unwrap_or(1)
+}
+
+/// Numbers of scratch memory that [`turned`] needs.
+pub(super) fn scratch_len(kernels: &Kernels, g: &Geometry, walk: &Walk) -> usize {
+    if !possible(walk, g) || g.strides != [1; 3] {
+        return 0;
+    }
+    let rows = walk.pitch[0] * walk.pitch[1];
+    let panels = g.channels.div_ceil(kernels.width());
+    let panel = panels * product(walk.size) * g.outputs * kernels.width();
+    let lines = walk.size[0] * walk.size[1] * size_of::<usize>() / size_of::<f32>();
+    panel + walk.image_len() * ENTRY + rows * (walk.pitch[2] + 1) + lines + BLOCK + 6 * super::LINE
+}
+
+/// Does leaving products out pay for the derivative by the inputs?
+pub(super) fn pays_for_inputs(
+    kernels: &Kernels,
+    zeros: Zeros,
+    g: &Geometry,
+    walk: &Walk,
+    images: &Range<usize>,
+    y: *const f32,
+) -> bool {
+    let fits = walk.pitch[2] * g.outputs * kernels.width() < u32::MAX as usize;
+    if zeros == Zeros::Multiply || !possible(walk, g) || g.strides != [1; 3] || !fits || images.is_empty() {
+        return false;
+    }
+    if zeros == Zeros::Skip {
+        return true;
+    }
+    let registers = g.channels.div_ceil(kernels.count);
+    let dense = (product(walk.to) * registers) as f64;
+    // A sum waits for the one before: fewer than four of them take as long as four.
+    let sparse = product(walk.from) as f64 * (1.4 * registers.max(4) as f64 + 1.0);
+    let most = dense / sparse;
+    let (first, all) = (g.output_len(), images.len() * g.output_len());
+    // SAFETY: the caller's images.
+    let from = unsafe { y.add(images.start * g.output_len()) };
+    let few = |n: usize| (count(kernels, from, n) as f64) < most * n as f64;
+    few(first.min(1024)) && few(all)
+}
+
+/// The derivative by the inputs, as `super::convolve` if turned.
+pub(super) unsafe fn turned(
+    kernels: &Kernels,
+    g: &Geometry,
+    walk: &Walk,
+    images: Range<usize>,
+    y: *const f32,
+    w: *const f32,
+    scratch: &mut Scratch,
+    target: &mut Target,
+) {
+    let (width, outs, ins) = (kernels.width(), g.outputs, g.channels);
+    let k = product(walk.size) * outs;
+    let panels = scratch.take(ins.div_ceil(width) * k * width);
+    let entries = scratch.take(walk.image_len() * ENTRY).cast::<Entry>();
+    let pitch = walk.pitch[2] + 1;
+    let starts = scratch.take(walk.pitch[0] * walk.pitch[1] * pitch).cast::<u32>();
+    let taps = walk.size[0] * walk.size[1];
+    let lines = scratch.take(taps * size_of::<usize>() / size_of::<f32>()).cast::<usize>();
+    let block = scratch.take(BLOCK);
+    for (i, col) in (0..ins).step_by(width).enumerate() {
+        // SAFETY: the columns are within the kernel; a panel has room for k rows.
+        unsafe { turn(kernels, g, 0, col, width.min(ins - col), w, panels.add(i * k * width)) };
+    }
+    let most = WIDEST * kernels.count;
+    for image in images {
+        // SAFETY: the image is one of those that can be read; there is room for all its numbers.
+        unsafe { list(kernels, walk, outs, y.add(image * walk.image_len()), entries, starts) };
+        for col in (0..ins).step_by(most) {
+            let cols = most.min(ins - col);
+            let registers = cols.div_ceil(kernels.count);
+            let last = cols - (registers - 1) * kernels.count;
+            let stride = (registers * kernels.count).next_multiple_of(super::LINE);
+            let capacity = BLOCK / stride;
+            for row in 0..walk.row_count() {
+                // SAFETY: as long as there are taps; windows, lists and panels are those of this walk.
+                unsafe {
+                    let lines = std::slice::from_raw_parts_mut(lines, taps);
+                    for (i, line) in lines.iter_mut().enumerate() {
+                        let depth = row / walk.to[1] + i / walk.size[1] * walk.dilation[0];
+                        let height = row % walk.to[1] + i % walk.size[1] * walk.dilation[1];
+                        *line = (depth * walk.pitch[1] + height) * pitch;
+                    }
+                    for first in (0..walk.to[2]).step_by(capacity) {
+                        let rows = capacity.min(walk.to[2] - first);
+                        let place = image * product(walk.to) + row * walk.to[2] + first;
+                        let (to, step) = match *target {
+                            Target::Tiles(_) => (block, stride),
+                            Target::Store { to, stride } => (to.add(place * stride + col), stride),
+                        };
+                        (kernels.sparse.windows[registers - 1])(
+                            lines,
+                            starts,
+                            entries,
+                            first..first + rows,
+                            walk.size[2],
+                            panels.add(col / width * k * width),
+                            [k * width, walk.stretch() * width, outs * width],
+                            to,
+                            step,
+                            last,
+                        );
+                        if let Target::Tiles(done) = target {
+                            done(Tile { row: place, col, rows, cols, ptr: block, stride });
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Lists the numbers of an image that are not 0, padded row by padded row, and where each place's begin.
+unsafe fn list(kernels: &Kernels, walk: &Walk, outs: usize, y: *const f32, entries: *mut Entry, starts: *mut u32) {
+    let within = |i: usize, place: usize| {
+        let place = place as isize - walk.before[i];
+        (0..walk.from[i] as isize).contains(&place).then_some(place as usize)
+    };
+    let step = kernels.width() as u32;
+    let (mut n, mut at) = (0, 0);
+    for row in 0..walk.pitch[0] * walk.pitch[1] {
+        let line = within(0, row / walk.pitch[1]).zip(within(1, row % walk.pitch[1]));
+        for place in 0..=walk.pitch[2] {
+            // SAFETY: places of the image; there is room for all its numbers, and for a start of each place.
+            unsafe {
+                *starts.add(at) = n as u32;
+                at += 1;
+                if place == walk.pitch[2] {
+                    continue;
+                }
+                if let (Some((d, h)), Some(own)) = (line, within(2, place)) {
+                    let from = y.add(((d * walk.from[1] + h) * walk.from[2] + own) * outs);
+                    let first = (place * outs) as u32 * step;
+                    n += (kernels.sparse.row)(from, outs, first, step, entries.add(n));
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+pub(super) unsafe fn count_of<V: Register>(x: *const f32, n: usize) -> usize {
+    let mut found = 0;
+    for i in (0..n).step_by(V::COUNT) {
+        // SAFETY: the caller's promise.
+        let x = unsafe { V::load_part(x.add(i), V::part(n - i)) };
+        found += x.nonzero().count_ones() as usize;
+    }
+    found
+}
+
+#[inline(always)]
+pub(super) unsafe fn gather_of<V: Register>(
+    y: *const f32,
+    n: usize,
+    at: u32,
+    counts: *mut u32,
+    capacity: usize,
+    lists: *mut Entry,
+) {
+    for i in (0..n).step_by(V::COUNT) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut some = V::load_part(y.add(i), V::part(n - i)).nonzero();
+            while some != 0 {
+                let own = i + some.trailing_zeros() as usize;
+                let count = counts.add(own);
+                lists.add(own * capacity + *count as usize).write(Entry { at, value: *y.add(own) });
+                *count += 1;
+                some &= some - 1;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+pub(super) unsafe fn row_of<V: Register>(y: *const f32, n: usize, at: u32, step: u32, to: *mut Entry) -> usize {
+    let mut found = 0;
+    for i in (0..n).step_by(V::COUNT) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut some = V::load_part(y.add(i), V::part(n - i)).nonzero();
+            while some != 0 {
+                let own = i + some.trailing_zeros() as usize;
+                to.add(found).write(Entry { at: at + own as u32 * step, value: *y.add(own) });
+                found += 1;
+                some &= some - 1;
+            }
+        }
+    }
+    found
+}
+
+/// Adds the stretches at each entry, times its value, to LINES × N registers of sums.
+#[inline(always)]
+pub(super) unsafe fn add_of<V: Register, const LINES: usize, const N: usize>(
+    entries: *const Entry,
+    n: usize,
+    x: *const f32,
+    line: usize,
+    last: usize,
+    w: *mut f32,
+    w_line: usize,
+    w_panel: usize,
+) {
+    let part = V::part(last);
+    let mut sums = [[V::splat(0.0); N]; LINES];
+    // SAFETY: the caller's promise.
+    unsafe {
+        let at = |i: usize, j: usize| w.add(i * w_line + j / 2 * w_panel + j % 2 * V::COUNT);
+        for (i, sums) in sums.iter_mut().enumerate() {
+            for (j, sum) in sums.iter_mut().enumerate() {
+                *sum = if j + 1 < N { V::load(at(i, j)) } else { V::load_part(at(i, j), part) };
+            }
+        }
+        for e in 0..n {
+            let entry = *entries.add(e);
+            let (x, value) = (x.add(entry.at as usize), V::splat(f64::from(entry.value)));
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let x = x.add(i * line);
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    let x = x.add(j * V::COUNT);
+                    let x = if j + 1 < N { V::load(x) } else { V::load_part(x, part) };
+                    *sum = x.times_plus(value, *sum);
+                }
+            }
+        }
+        for (i, sums) in sums.iter().enumerate() {
+            for (j, sum) in sums.iter().enumerate() {
+                if j + 1 < N {
+                    sum.store(at(i, j));
+                } else {
+                    sum.store_part(at(i, j), part);
+                }
+            }
+        }
+    }
+}
+
+/// Some windows of a row: for each the sum over its lines' entries of their rows of the panels.
+#[inline(always)]
+pub(super) unsafe fn windows_of<V: Register, const N: usize>(
+    lines: &[usize],
+    starts: *const u32,
+    entries: *const Entry,
+    which: Range<usize>,
+    size: usize,
+    panel: *const f32,
+    [panel_step, line_step, place_step]: [usize; 3],
+    mut to: *mut f32,
+    step: usize,
+    last: usize,
+) {
+    let part = V::part(last);
+    for window in which {
+        let mut sums = [V::splat(0.0); N];
+        let mut rows = panel.wrapping_sub(window * place_step);
+        // SAFETY: the caller's promise; `rows` is only read where an entry of this window leads.
+        unsafe {
+            for &line in lines {
+                let (first, end) = (*starts.add(line + window), *starts.add(line + window + size));
+                for e in first..end {
+                    let entry = *entries.add(e as usize);
+                    let (row, value) = (rows.wrapping_add(entry.at as usize), V::splat(f64::from(entry.value)));
+                    for (j, sum) in sums.iter_mut().enumerate() {
+                        let y = V::load(row.wrapping_add(j / 2 * panel_step + j % 2 * V::COUNT));
+                        *sum = value.times_plus(y, *sum);
+                    }
+                }
+                rows = rows.wrapping_add(line_step);
+            }
+            for (j, sum) in sums.iter().enumerate() {
+                let to = to.add(j * V::COUNT);
+                if j + 1 < N {
+                    sum.store(to);
+                } else {
+                    sum.store_part(to, part);
+                }
+            }
+            to = to.wrapping_add(step);
+        }
+    }
+}
+
+/// The functions of an instruction set.
+macro_rules! sparse {
+    ($all:ident, $register:ty $(, $feature:literal)?) => {
+        pub(super) static $all: Sparse = {
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn count(x: *const f32, n: usize) -> usize {
+                // SAFETY: the caller's promise, as in all of these.
+                unsafe { count_of::<$register>(x, n) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn gather(y: *const f32, n: usize, at: u32, counts: *mut u32, capacity: usize, lists: *mut Entry) {
+                // SAFETY: see above.
+                unsafe { gather_of::<$register>(y, n, at, counts, capacity, lists) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn row(y: *const f32, n: usize, at: u32, step: u32, to: *mut Entry) -> usize {
+                // SAFETY: see above.
+                unsafe { row_of::<$register>(y, n, at, step, to) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn add<const LINES: usize, const N: usize>(
+                entries: *const Entry,
+                n: usize,
+                x: *const f32,
+                line: usize,
+                last: usize,
+                w: *mut f32,
+                w_line: usize,
+                w_panel: usize,
+            ) {
+                // SAFETY: see above.
+                unsafe { add_of::<$register, LINES, N>(entries, n, x, line, last, w, w_line, w_panel) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn windows<const N: usize>(
+                lines: &[usize],
+                starts: *const u32,
+                entries: *const Entry,
+                which: Range<usize>,
+                size: usize,
+                panel: *const f32,
+                steps: [usize; 3],
+                to: *mut f32,
+                step: usize,
+                last: usize,
+            ) {
+                // SAFETY: see above.
+                unsafe {
+                    windows_of::<$register, N>(lines, starts, entries, which, size, panel, steps, to, step, last)
+                }
+            }
+            fn choose(lines: usize, registers: usize) -> Add {
+                const ONE: [Add; SUMS] = [
+                    add::<1, 1>, add::<1, 2>, add::<1, 3>, add::<1, 4>, add::<1, 5>, add::<1, 6>, add::<1, 7>,
+                    add::<1, 8>, add::<1, 9>, add::<1, 10>, add::<1, 11>, add::<1, 12>,
+                ];
+                const TWO: [Add; 6] = [add::<2, 1>, add::<2, 2>, add::<2, 3>, add::<2, 4>, add::<2, 5>, add::<2, 6>];
+                const THREE: [Add; 4] = [add::<3, 1>, add::<3, 2>, add::<3, 3>, add::<3, 4>];
+                const FIVE: [Add; 2] = [add::<5, 1>, add::<5, 2>];
+                match lines {
+                    1 => ONE[registers - 1],
+                    2 => TWO[registers - 1],
+                    3 => THREE[registers - 1],
+                    _ => FIVE[registers - 1],
+                }
+            }
+            Sparse {
+                count,
+                gather,
+                row,
+                add: choose,
+                windows: [
+                    windows::<1>, windows::<2>, windows::<3>, windows::<4>, windows::<5>, windows::<6>, windows::<7>,
+                    windows::<8>,
+                ],
+            }
+        };
+    };
+}
+sparse!(PORTABLE, crate::lane::Wide);
+#[cfg(target_arch = "x86_64")]
+sparse!(AVX2, crate::lane::Avx2, "avx2,fma");
+#[cfg(target_arch = "x86_64")]
+sparse!(AVX512, crate::lane::Avx512, "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma");
