@@ -9,6 +9,10 @@ use crate::error::Result;
 use crate::graph::ops::broadcast_to::BroadcastTo;
 use crate::graph::ops::constant::Constant;
 use crate::graph::ops::convolution_kernel::ConvolutionKernel;
+use crate::graph::ops::greater::Greater;
+use crate::graph::ops::max_pool::MaxPool;
+use crate::graph::ops::multiply::Multiply;
+use crate::graph::ops::pool_scatter::PoolScatter;
 use crate::graph::ops::squared_deviations::SquaredDeviations;
 use crate::graph::ops::sum_to::SumTo;
 use crate::graph::{Graph, Moment, Tensor, Value};
@@ -39,6 +43,14 @@ pub fn prepare(old: &Graph, batch: usize, kept: &[Value]) -> Result<(Graph, Vec<
             map.push(summed(&mut g, square, &node.shape, batch)?);
             continue;
         }
+        if let Some((scatter, pooled)) = rectified(old, v) {
+            let (x, d) = (map[old.node(scatter).inputs[0].index()], map[old.node(scatter).inputs[1].index()]);
+            let zero = g.constant(0.0)?;
+            let passes = g.greater(map[pooled.index()], zero)?;
+            let d = g.multiply(d, passes)?;
+            map.push(g.apply_shared(&old.node(scatter).op, &[x, d])?);
+            continue;
+        }
         if let Some(kernel) = old.operation::<ConvolutionKernel>(v) {
             let parts = g.shape(inputs[0]).sizes(batch)[0].min(PARTS);
             let parts = KernelParts { parts, window: kernel.window.clone(), groups: kernel.groups };
@@ -57,6 +69,28 @@ pub fn prepare(old: &Graph, batch: usize, kept: &[Value]) -> Result<(Graph, Vec<
         map.push(g.apply_shared(&node.op, &inputs)?);
     }
     Ok((g, map))
+}
+
+/// A rectifier's derivative behind the way back from a max-pooling: what is scattered is 0 where the greatest number of a
+/// window is not above 0, so it is enough to look at that. Gives the scatter, and what was pooled.
+fn rectified(g: &Graph, v: Value) -> Option<(Value, Value)> {
+    g.operation::<Multiply>(v)?;
+    let inputs = &g.node(v).inputs;
+    let (scatter, passes) = match g.operation::<PoolScatter>(inputs[0]) {
+        Some(_) => (inputs[0], inputs[1]),
+        None => (inputs[1], inputs[0]),
+    };
+    let (back, x) = (g.operation::<PoolScatter>(scatter)?, g.node(scatter).inputs[0]);
+    g.operation::<Greater>(passes)?;
+    let compared = &g.node(passes).inputs;
+    if compared[0] != x || g.constant_value(compared[1]) != Some(0.0) {
+        return None;
+    }
+    let same = |u: &Value| {
+        g.operation::<MaxPool>(*u).is_some_and(|pool| pool.window == back.window) && g.node(*u).inputs[0] == x
+    };
+    // A value is behind what it is made of.
+    g.values().take_while(|u| *u != v).find(same).map(|pooled| (scatter, pooled))
 }
 
 /// The number that a value is, if it is a sum of one constant over all axes, or an element-wise function of constants.
