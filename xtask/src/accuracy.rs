@@ -56,6 +56,45 @@ pub fn accuracy(args: &[String]) -> Result {
     if too_low.is_empty() { Ok(()) } else { Err(too_low.join("\n")) }
 }
 
+/// Trains `mlp` with the optimizer's state in fewer bits, over seeds, and compares with full state seed by seed.
+pub fn states(args: &[String]) -> Result {
+    let [seeds, threads] = options(args, [("seeds", "5"), ("threads", "2")])?;
+    let seeds: u64 = number("seeds", &seeds)?;
+    let schuss = Schuss::build()?;
+    let folder = target().join("accuracy");
+    let mut summary = Map::new();
+    for (data, more, _) in SETS.into_iter().take(2) {
+        let mut full = Vec::new();
+        let mut rows = Map::new();
+        for state in ["f32", "bf16", "int8"] {
+            let mut reached = Vec::new();
+            for seed in 0..seeds {
+                let _ = fs::remove_dir_all(&folder);
+                let (seed, out) = (seed.to_string(), folder.to_string_lossy());
+                let values =
+                    [("data", data), ("seed", &*seed), ("threads", &*threads), ("out", &*out), ("state", state)];
+                let template = format!("{TRAIN} {more} --set optimizer.state={{state}}");
+                let run = schuss.finish(schuss.command(&template, &values))?;
+                reached.push(run.end("test_accuracy")?);
+                eprintln!("{data}, {state}, seed {seed}: {:.4}", reached[reached.len() - 1]);
+            }
+            let mut row = json!({ "accuracy": Spread::of(&reached).json(), "runs": reached });
+            if state == "f32" {
+                full = reached;
+            } else {
+                let apart: Vec<f64> = reached.iter().zip(&full).map(|(x, y)| x - y).collect();
+                let Spread { mean, deviation, .. } = Spread::of(&apart);
+                let error = rounded(deviation / (apart.len() as f64).sqrt());
+                row["less_f32"] = json!({ "mean": rounded(mean), "standard_error": error });
+            }
+            rows.insert(state.into(), row);
+        }
+        summary.insert(data.into(), Value::Object(rows));
+    }
+    let _ = fs::remove_dir_all(&folder);
+    write_summary("state-accuracy.json", &Value::Object(summary))
+}
+
 /// To five digits, as one sample of 10 000 is 1e-4.
 fn rounded(x: f64) -> f64 {
     (x * 1e5).round() / 1e5

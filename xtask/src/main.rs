@@ -1,4 +1,4 @@
-//! What developers of schuss run: `cargo xtask check | oracle | new | kills | accuracy`.
+//! What developers of schuss run: `cargo xtask check | oracle | new | kills | mutants | accuracy | states`.
 #![forbid(unsafe_code)]
 
 mod accuracy;
@@ -28,6 +28,8 @@ usage: cargo xtask TASK
                         writes benchmarks/mutants-optimizers.json
   accuracy [OPTIONS]    test accuracy over seeds, beside Keras' own; writes benchmarks/accuracy.json
         --data all --seeds 0 (0: as many as each data set asks for) --threads 2
+  states [OPTIONS]      the same for optimizers' state in fewer bits, beside full state seed by seed; writes
+                        benchmarks/state-accuracy.json --seeds 5 --threads 2
 ";
 
 fn main() -> ExitCode {
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
             "kills" => kills::kills(rest),
             "mutants" => mutants::mutants(rest),
             "accuracy" => accuracy::accuracy(rest),
+            "states" => accuracy::states(rest),
             _ => Err(format!("no task `{task}`\n\n{USAGE}")),
         },
         None => Err(USAGE.into()),

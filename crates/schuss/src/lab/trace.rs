@@ -167,7 +167,7 @@ impl Walker {
             Walker::F32(machine) => {
                 let theta = machine.variables().read(0).to_vec();
                 let list = machine.variables().list().iter().enumerate();
-                let all = list.map(|(i, v)| (v.name.clone(), wide(machine.variables().read(i)))).collect();
+                let all = list.map(|(i, v)| (v.name.clone(), wide(&machine.variables().numbers(i)))).collect();
                 machine.show_evaluated()?;
                 let shown = machine.variables().read(0).to_vec();
                 machine.show_trained();

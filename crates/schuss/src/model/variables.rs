@@ -4,7 +4,8 @@ use crate::build::Parameter;
 use crate::error::{Error, Result};
 use crate::optimizers::{Initial, Rules, average_name, slow_name};
 use crate::random::Stream;
-use schuss_kernels::Buffer;
+use schuss_kernels::{Buffer, Codec, codec};
+use std::borrow::Cow;
 
 /// A named array: a parameter, a buffer, or a number kept beside each element of a parameter.
 #[derive(Clone, Debug)]
@@ -15,6 +16,27 @@ pub struct Variable {
     pub shape: Vec<usize>,
     /// What it is.
     pub role: Role,
+    /// How its numbers are stored, in rows as long as its last axis.
+    pub codec: Codec,
+}
+
+impl Variable {
+    /// Of numbers as they are.
+    fn plain(name: &str, shape: &[usize], role: Role) -> Self {
+        Variable { name: name.to_owned(), shape: shape.to_vec(), role, codec: Codec::F32 }
+    }
+    /// How many numbers it has.
+    pub fn count(&self) -> usize {
+        self.shape.iter().product()
+    }
+    /// How many words of 32 bits they take.
+    pub fn words(&self) -> usize {
+        self.count() / self.row().max(1) * self.codec.len(self.row())
+    }
+    /// How many in a row.
+    fn row(&self) -> usize {
+        self.shape.last().copied().unwrap_or(1)
+    }
 }
 
 /// What a variable is for. Parameters are named by their places among the variables.
@@ -53,7 +75,7 @@ impl Variables {
         let mut all = Variables::default();
         for (list, role) in [(parameters, Role::Parameter), (buffers, Role::Buffer)] {
             for p in list {
-                let place = all.push(Variable { name: p.name.clone(), shape: p.shape.clone(), role })?;
+                let place = all.push(Variable::plain(&p.name, &p.shape, role))?;
                 p.initializer.fill(&p.shape, Stream::named(seed, &p.name), &mut all.buffers[place]);
             }
         }
@@ -65,7 +87,7 @@ impl Variables {
             let message = format!("{name} has {} numbers; its shape {shape:?} holds another count", start.len());
             return Err(Error::shape("wrong-count", message));
         }
-        let place = self.push(Variable { name: name.into(), shape: shape.to_vec(), role: Role::Parameter })?;
+        let place = self.push(Variable::plain(name, shape, Role::Parameter))?;
         self.buffers[place].copy_from_slice(start);
         Ok(place)
     }
@@ -74,10 +96,15 @@ impl Variables {
         for (i, &p) in trained.iter().enumerate() {
             let Variable { name, shape, .. } = self.list[p].clone();
             for slot in rules.slots(i) {
-                let shape = slot.shape.clone().unwrap_or_else(|| shape.clone());
-                let place =
-                    self.push(Variable { name: format!("{name}/{}", slot.name), shape, role: Role::State(p) })?;
+                let shape = slot.shape.as_ref().unwrap_or(&shape);
+                let plain = Variable::plain(&format!("{name}/{}", slot.name), shape, Role::State(p));
+                let codec = rules.codec(i, &slot);
+                let place = self.push(Variable { codec, ..plain })?;
                 match slot.initial {
+                    Initial::Number(x) if codec != Codec::F32 => {
+                        let count = self.list[place].count();
+                        self.write(place, &vec![x as f32; count]);
+                    }
                     Initial::Number(x) => self.buffers[place].fill(x as f32),
                     Initial::Parameter => self.copy(p, place),
                     Initial::Diagonal(x) => {
@@ -89,22 +116,22 @@ impl Variables {
             }
         }
         for (name, x) in rules.globals() {
-            let place = self.push(Variable { name, shape: Vec::new(), role: Role::Global })?;
+            let place = self.push(Variable::plain(&name, &[], Role::Global))?;
             self.buffers[place].fill(x as f32);
         }
         for &p in trained.iter().filter(|_| rules.keeps_averages()) {
             let Variable { name, shape, .. } = self.list[p].clone();
-            let place = self.push(Variable { name: average_name(&name), shape, role: Role::Average(p) })?;
+            let place = self.push(Variable::plain(&average_name(&name), &shape, Role::Average(p)))?;
             self.copy(p, place);
         }
         for &p in trained.iter().filter(|_| rules.main().around.lookahead > 0) {
             let Variable { name, shape, .. } = self.list[p].clone();
-            let place = self.push(Variable { name: slow_name(&name), shape, role: Role::Slow(p) })?;
+            let place = self.push(Variable::plain(&slow_name(&name), &shape, Role::Slow(p)))?;
             self.copy(p, place);
         }
         for &p in trained.iter().filter(|_| rules.main().around.accumulation > 1) {
             let Variable { name, shape, .. } = self.list[p].clone();
-            self.push(Variable { name: format!("{name}/gradient"), shape, role: Role::Gradient(p) })?;
+            self.push(Variable::plain(&format!("{name}/gradient"), &shape, Role::Gradient(p)))?;
         }
         Ok(())
     }
@@ -116,6 +143,7 @@ impl Variables {
     }
     fn push(&mut self, variable: Variable) -> Result<usize> {
         let len = variable.shape.iter().try_fold(1usize, |n, &k| n.checked_mul(k));
+        let len = len.map(|n| n / variable.row().max(1) * variable.codec.len(variable.row()));
         let buffer = len.and_then(Buffer::try_zeros).ok_or_else(|| {
             let message = format!("variable {} of shape {:?} does not fit in memory", variable.name, variable.shape);
             Error::value("too-large", message)
@@ -159,13 +187,28 @@ impl Variables {
     fn with_role(&self, role: Role) -> impl Iterator<Item = usize> {
         (0..self.list.len()).filter(move |&i| self.list[i].role == role)
     }
-    /// The numbers, row-major in the logical layout.
+    /// The numbers, row-major in the logical layout. Panics where they are stored in fewer bits, as only state is: see
+    /// [`Variables::numbers`].
     pub fn read(&self, place: usize) -> &[f32] {
+        assert!(self.list.get(place).is_none_or(|v| v.codec == Codec::F32), "its numbers are packed");
         &self.buffers[place]
     }
-    /// Replaces the numbers. Panics if their count differs: callers check shapes first.
+    /// The numbers of any variable.
+    pub fn numbers(&self, place: usize) -> Cow<'_, [f32]> {
+        let v = &self.list[place];
+        match v.codec {
+            Codec::F32 => Cow::Borrowed(&self.buffers[place]),
+            _ => Cow::Owned(codec::unpacked(v.codec, &self.buffers[place], v.row())),
+        }
+    }
+    /// Replaces the numbers; where they are stored in fewer bits, by the nearest of those. Panics if their count
+    /// differs: callers check shapes first.
     pub fn write(&mut self, place: usize, numbers: &[f32]) {
-        self.buffers[place].copy_from_slice(numbers);
+        let v = &self.list[place];
+        match v.codec {
+            Codec::F32 => self.buffers[place].copy_from_slice(numbers),
+            _ => codec::pack_nearest(v.codec, numbers, v.row(), &mut self.buffers[place]),
+        }
         self.version += 1;
     }
     /// Changes whenever any number may have changed.

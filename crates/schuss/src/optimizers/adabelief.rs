@@ -42,7 +42,7 @@ impl Rule for Adabelief {
         "adabelief"
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
-        vec![Slot::zero("m"), Slot::zero("s")]
+        vec![Slot::zero("m").compact(), Slot::zero("s").compact_positive()]
     }
     fn update(&self) -> Update<'_> {
         Update::Elementwise(Sweep::of::<Self>())

@@ -104,7 +104,8 @@ impl Rule for Adam {
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
         let names: &[_] = if self.amsgrad { &["m", "v", "v_hat"] } else { &["m", "v"] };
-        names.iter().map(|&name| Slot::zero(name)).collect()
+        let slot = |(i, &name)| if i == 0 { Slot::zero(name).compact() } else { Slot::zero(name).compact_positive() };
+        names.iter().enumerate().map(slot).collect()
     }
     fn update(&self) -> Update<'_> {
         Update::Elementwise(match (self.amsgrad, self.name) {

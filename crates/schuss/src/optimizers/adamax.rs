@@ -109,7 +109,7 @@ impl Rule for Adamax {
         self.name
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
-        vec![Slot::zero("m"), Slot::zero("u")]
+        vec![Slot::zero("m").compact(), Slot::zero("u").compact_positive()]
     }
     fn update(&self) -> Update<'_> {
         Update::Elementwise(match self.form {

@@ -80,7 +80,7 @@ impl Rule for Paper {
         "adamw:paper"
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
-        vec![Slot::zero("m"), Slot::zero("v")]
+        vec![Slot::zero("m").compact(), Slot::zero("v").compact_positive()]
     }
     fn update(&self) -> Update<'_> {
         Update::Elementwise(Sweep::of::<Self>())

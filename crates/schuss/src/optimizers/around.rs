@@ -24,6 +24,13 @@ pub const SETTINGS: &[Setting] = &[
         allowed: Allowed::Bool,
         doc: "move only elements whose step goes against their gradient, and those further by n / (their count + 1)",
     },
+    Setting {
+        name: "state",
+        default: Default::Text("f32"),
+        allowed: Allowed::OneOf(&["f32", "bf16", "int8"]),
+        doc: "bits of what is kept beside each element: bf16 is half as much; int8 a third, in blocks of 16 with a \
+              common exponent, for arrays of 4,096 elements and more",
+    },
     number("clipvalue", 0.0, "clip each number of a gradient to ± this; 0 for none"),
     number("clipnorm", 0.0, "scale each parameter's gradient to this norm where it is greater; 0 for none"),
     number("global_clipnorm", 0.0, "scale all gradients so that their norm together is at most this; 0 for none"),
@@ -152,6 +159,28 @@ pub enum LossScale {
     },
 }
 
+/// How what is kept beside elements is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// As it is.
+    F32,
+    /// In 16 bits.
+    Bf16,
+    /// In 8 bits and an exponent for every 16 of them.
+    Int8,
+}
+
+impl State {
+    /// Its name among the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::F32 => "f32",
+            State::Bf16 => "bf16",
+            State::Int8 => "int8",
+        }
+    }
+}
+
 /// The greatest loss scale, 2¹²⁰, whose inverse an f32 holds.
 pub const GREATEST_SCALE: f64 = (1u128 << 120) as f64;
 
@@ -166,6 +195,8 @@ pub struct Around {
     pub exclude: Option<Regex>,
     /// Do only elements move whose step agrees with their gradient?
     pub cautious: bool,
+    /// How what the rule keeps is stored.
+    pub state: State,
     /// How gradients are clipped.
     pub clip: Clip,
     /// Batches for one update.
@@ -218,6 +249,11 @@ impl Around {
             decay: if word("decay") == "l2" { Decay::L2 } else { Decay::Decoupled },
             exclude,
             cautious: all.get("cautious").is_some_and(|_| all.bool("cautious")),
+            state: match word("state") {
+                "bf16" => State::Bf16,
+                "int8" => State::Int8,
+                _ => State::F32,
+            },
             clip: clip.map_or(Clip::None, |(_, clip)| *clip),
             accumulation: count("gradient_accumulation_steps", 1),
             ema: all.get("use_ema").is_some_and(|_| all.bool("use_ema")).then(|| float("ema_momentum")),

@@ -50,7 +50,7 @@ impl Rule for Lion {
         self.name
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
-        vec![Slot::zero("m")]
+        vec![Slot::zero("m").compact()]
     }
     fn update(&self) -> Update<'_> {
         Update::Elementwise(Sweep::of::<Self>())

@@ -65,7 +65,7 @@ mod sophia_g;
 mod yogi;
 
 pub use crate::schedules::Pace;
-pub use around::{Around, Clip, Decay, LossScale, WHOLE};
+pub use around::{Around, Clip, Decay, LossScale, State, WHOLE};
 pub use dialects::{Dialect, FORMS, Form, To};
 pub use rules::{Rules, Updates, average_name, slow_name};
 pub use search::{Point, SearchRule};
@@ -169,6 +169,17 @@ pub struct Slot {
     pub initial: Initial,
     /// Its sizes, where they are not the parameter's.
     pub shape: Option<Vec<usize>>,
+    /// If it may be kept in fewer bits: which numbers it holds.
+    pub compact: Option<Sign>,
+}
+
+/// Which numbers a state holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// Of both signs.
+    Any,
+    /// None below 0.
+    Positive,
 }
 
 impl Slot {
@@ -178,11 +189,19 @@ impl Slot {
     }
     /// A number beside each element, at first this one.
     pub fn of(name: &'static str, initial: f64) -> Self {
-        Slot { name, initial: Initial::Number(initial), shape: None }
+        Slot { name, initial: Initial::Number(initial), shape: None, compact: None }
     }
     /// A number beside each element, at first the element itself.
     pub fn parameter(name: &'static str) -> Self {
-        Slot { name, initial: Initial::Parameter, shape: None }
+        Slot { name, initial: Initial::Parameter, shape: None, compact: None }
+    }
+    /// The same; it may be kept in fewer bits: each step forgets some of it, or what it has is only compared.
+    pub fn compact(self) -> Self {
+        Slot { compact: Some(Sign::Any), ..self }
+    }
+    /// The same, of numbers that are not negative.
+    pub fn compact_positive(self) -> Self {
+        Slot { compact: Some(Sign::Positive), ..self }
     }
     /// The same, with sizes of its own.
     pub fn shaped(self, shape: &[usize]) -> Self {
@@ -327,6 +346,17 @@ impl Optimizer {
                      in; allowed is false"
                 );
                 return Err(Error::value("cautious-not-offered", message));
+            }
+        }
+        if around.state != State::F32 {
+            let compact = rule.slots(&[64, 64]).iter().any(|slot| slot.compact.is_some());
+            if !compact || around.cautious || !matches!(rule.update(), Update::Elementwise(_)) {
+                let with = if around.cautious { "cautious " } else { "" };
+                let message = format!(
+                    "`state` is {}, and {with}{name} keeps nothing that bears fewer bits; allowed is f32",
+                    around.state.name()
+                );
+                return Err(Error::value("state-not-offered", message));
             }
         }
         Ok(Optimizer {

@@ -98,7 +98,7 @@ impl Rule for Radam {
         self.name
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
-        vec![Slot::zero("m"), Slot::zero("v")]
+        vec![Slot::zero("m").compact(), Slot::zero("v").compact_positive()]
     }
     fn update(&self) -> Update<'_> {
         Update::Elementwise(Sweep::of::<Self>())

@@ -154,7 +154,8 @@ impl Rule for Rmsprop {
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
         let kept = [("v", true), ("a", self.centered), ("m", self.momentum > 0.0)];
-        kept.iter().filter(|slot| slot.1).map(|&(name, _)| Slot::zero(name)).collect()
+        let slot = |name| if name == "v" { Slot::zero(name).compact_positive() } else { Slot::zero(name).compact() };
+        kept.iter().filter(|slot| slot.1).map(|&(name, _)| slot(name)).collect()
     }
     fn update(&self) -> Update<'_> {
         Update::Elementwise(match (self.centered, self.momentum > 0.0) {
@@ -343,7 +344,7 @@ impl Rule for Optax {
     }
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
         let mut slots = self.plain.slots(shape);
-        slots[0] = Slot::of("v", self.initial);
+        slots[0] = Slot::of("v", self.initial).compact_positive();
         slots
     }
     fn update(&self) -> Update<'_> {

@@ -2,12 +2,12 @@
 //! step, and the operations behind the gradients.
 
 use super::around::{GREATEST_SCALE, LossScale, global_norm};
-use super::{Initial, Now, Optimizer, Pace, Slot, Tensor, Update, cautious};
+use super::{Initial, Now, Optimizer, Pace, Sign, Slot, State, Tensor, Update, cautious};
 use crate::error::{Error, Result};
 use crate::graph::ops::input::Source;
 use crate::graph::{Graph, Value};
 use crate::shape::Shape;
-use schuss_kernels::Sweep;
+use schuss_kernels::{Codec, Sweep, codec};
 use std::ops::Range;
 
 /// A trained parameter and its rule.
@@ -47,6 +47,9 @@ pub struct Rules {
     memory: Vec<f64>,
     numbers: Vec<f64>,
 }
+
+/// Elements below which an array keeps its state in full beside others that have 8 bits.
+const LARGE: usize = 4096;
 
 /// Setting leaves: what gradients are multiplied with before anything else, and the average's two factors.
 const UNSCALE: &str = "unscale";
@@ -127,6 +130,19 @@ impl Rules {
     /// What is kept beside a parameter.
     pub fn slots(&self, tensor: usize) -> Vec<Slot> {
         self.optimizer(tensor).rule.slots(&self.trained[tensor].shape)
+    }
+    /// How a slot of a parameter is stored.
+    pub fn codec(&self, tensor: usize, slot: &Slot) -> Codec {
+        let shape = &self.trained[tensor].shape;
+        // The rows are those of the parameter; short ones and short arrays gain nothing.
+        let long = shape.last().is_some_and(|&n| n >= codec::BLOCK);
+        let large = shape.iter().product::<usize>() >= LARGE;
+        match (self.optimizer(tensor).around.state, slot.compact) {
+            (State::Bf16, Some(_)) if long => Codec::Bf16,
+            (State::Int8, Some(Sign::Any)) if long && large => Codec::Signed8,
+            (State::Int8, Some(Sign::Positive)) if long && large => Codec::Positive8,
+            _ => Codec::F32,
+        }
     }
     /// What is kept once, with the names that variables have.
     pub fn globals(&self) -> Vec<(String, f64)> {

@@ -90,7 +90,7 @@ impl Rule for Torch {
         self.name
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
-        if self.momentum == 0.0 { vec![] } else { vec![Slot::zero("b")] }
+        if self.momentum == 0.0 { vec![] } else { vec![Slot::zero("b").compact()] }
     }
     fn update(&self) -> Update<'_> {
         Update::Elementwise(match (self.momentum == 0.0, self.nesterov) {
@@ -165,7 +165,7 @@ impl Rule for Sgd {
         "sgd"
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
-        if self.momentum == 0.0 { vec![] } else { vec![Slot::zero("v")] }
+        if self.momentum == 0.0 { vec![] } else { vec![Slot::zero("v").compact()] }
     }
     fn update(&self) -> Update<'_> {
         Update::Elementwise(match (self.momentum == 0.0, self.nesterov) {

@@ -71,7 +71,7 @@ impl Rule for Shampoo {
         let sum = Initial::Diagonal(self.epsilon);
         let of = |((name, root), n): (_, Option<usize>)| {
             let shape = n.map(|n| vec![n, n])?;
-            Some([Slot { name, initial: sum, shape: Some(shape.clone()) }, Slot::zero(root).shaped(&shape)])
+            Some([Slot { initial: sum, ..Slot::zero(name).shaped(&shape) }, Slot::zero(root).shaped(&shape)])
         };
         names.into_iter().zip(sides(shape, self.longest)).filter_map(of).flatten().collect()
     }

@@ -2,7 +2,7 @@
 
 use super::rules::{Rules, average_name, slow_name};
 use super::search::Point;
-use super::{Initial, Optimizer, Pace, Update, Updates};
+use super::{Initial, Optimizer, Pace, State, Update, Updates};
 use crate::error::{Error, Result};
 use crate::graph::ops::input::Source;
 use crate::graph::{Graph, Reference, Tensor, Value};
@@ -43,6 +43,11 @@ impl Walk {
     pub fn new(optimizer: &Optimizer, tensors: Vec<Start>) -> Result<Self> {
         let trained: Vec<_> = tensors.iter().map(|(name, shape, _)| (name.clone(), shape.clone())).collect();
         let rules = Rules::new(optimizer, &trained)?;
+        let around = std::iter::once(optimizer).chain(optimizer.groups.iter().map(|g| &g.optimizer)).map(|o| &o.around);
+        if let Some(state) = around.map(|a| a.state).find(|state| *state != State::F32) {
+            let message = format!("`state` is {}, which f32 arithmetic has; with f64 allowed is f32", state.name());
+            return Err(Error::value("state-in-f64", message));
+        }
         let mut variables = BTreeMap::new();
         for (i, (name, shape, start)) in tensors.iter().enumerate() {
             if start.len() != shape.iter().product::<usize>() {

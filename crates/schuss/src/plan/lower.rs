@@ -12,7 +12,7 @@ use schuss_kernels::program::{Call, CrossEntropy, Finish, Phase, Program, Update
 use schuss_kernels::rows::RowFold;
 use schuss_kernels::tape::{Argument, Binary, Element, Instruction};
 use schuss_kernels::windows::WindowMap;
-use schuss_kernels::{Isa, Sweep};
+use schuss_kernels::{Codec, Isa, Sweep};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -26,6 +26,8 @@ pub struct Store<'a> {
     pub place: &'a dyn Fn(&str) -> usize,
     /// The places of its state.
     pub states: &'a dyn Fn(usize) -> Vec<usize>,
+    /// How a variable's numbers are packed.
+    pub codec: &'a dyn Fn(usize) -> Codec,
     /// The place of the array that its gradient is added up in.
     pub sum: &'a dyn Fn(usize) -> usize,
     /// The sweep that updates it, and where the sweep's numbers stand among all numbers of rules.
@@ -340,11 +342,16 @@ impl Lowering<'_> {
                         let result = f.result(argument);
                         f.last(result);
                     }
-                    let states = (self.store.states)(write.place).into_iter().map(view).collect();
+                    let states = (self.store.states)(write.place);
+                    let codecs: Vec<Codec> = states.iter().map(|&place| (self.store.codec)(place)).collect();
+                    let packed =
+                        |(&place, codec): (&usize, &Codec)| View { row_stride: codec.len(frame.1), ..view(place) };
+                    let states = states.iter().zip(&codecs).map(packed).collect();
                     let (sweep, from) = (self.store.sweep)(write.place);
                     let offset = self.arena.numbers() + from;
                     let at = View { space: 0, offset, row_stride: 0, col_stride: 1 };
-                    f.finish.update = Some(Update { sweep, at, theta: view(write.place), states });
+                    f.finish.update =
+                        Some(Update { sweep, at, theta: view(write.place), states, codecs, array: write.place as u64 });
                 }
                 Writes::Assign => {
                     let result = f.result(argument);

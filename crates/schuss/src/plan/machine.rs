@@ -66,10 +66,10 @@ pub(super) enum Entry {
 }
 
 /// A plan with its memory.
-struct Plan {
+pub(super) struct Plan {
     entry: Entry,
     batch: usize,
-    lowered: Lowered,
+    pub(super) lowered: Lowered,
     arena: Buffer,
 }
 
@@ -96,7 +96,7 @@ pub struct Machine {
     /// Do the weights to evaluate with stand in the place of the trained ones?
     shown: bool,
     updates: u64,
-    plans: Vec<Plan>,
+    pub(super) plans: Vec<Plan>,
     /// Where each thread has the sample that it brings through the pipeline.
     frames: Arc<[Mutex<Frame>]>,
     /// Are samples, and their targets, mixed while training?
@@ -503,7 +503,9 @@ impl Machine {
         };
         let numbers = self.rules.as_ref().map_or(0, |r| r.numbers().len());
         let sizes = self.variables.sizes();
-        let store = Store { place: &place, states: &states, sum: &sum, sweep: &sweep, numbers, sizes: &sizes };
+        let codec = |place: usize| self.variables.list()[place].codec;
+        let store =
+            Store { place: &place, states: &states, codec: &codec, sum: &sum, sweep: &sweep, numbers, sizes: &sizes };
         let alone = on(passes::SERIAL.0) && work(&list) < SERIAL;
         let threads = if alone { 1 } else { self.options.threads };
         Ok(lower(&list, &writes, &store, self.options.isa, threads, on(passes::SLICES.0)))

@@ -7,6 +7,7 @@ mod lower;
 mod machine;
 mod passes;
 mod prepare;
+mod profile;
 mod search;
 
 pub use machine::{MICRO_BATCH, Machine};

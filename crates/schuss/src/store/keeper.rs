@@ -84,7 +84,7 @@ impl Callback for Keeper {
         match *event {
             Event::Start { epochs, .. } => {
                 let variables = state.machine().variables();
-                let numbers: usize = (0..variables.list().len()).map(|i| variables.read(i).len()).sum();
+                let numbers: usize = variables.list().iter().map(|v| v.count()).sum();
                 self.schedule = Schedule::new(self.every, seconds(), 4 * numbers);
                 self.epochs = epochs;
             }

@@ -99,7 +99,7 @@ impl Snapshot {
 fn copy(variables: &Variables, places: impl IntoIterator<Item = usize>) -> Vec<Array> {
     let array = |place: usize| {
         let v = &variables.list()[place];
-        Array { name: v.name.clone(), shape: v.shape.clone(), values: variables.read(place).to_vec() }
+        Array { name: v.name.clone(), shape: v.shape.clone(), values: variables.numbers(place).into_owned() }
     };
     places.into_iter().map(array).collect()
 }
