@@ -15,7 +15,7 @@ import reference
 PARTS = ["optimizers", "optimizers_more", "optimizers_whole", "optimizers_rules", "optimizers_model",
          "optimizers_matrices", "optimizers_rates", "dialects", "search", "around", "schedules", "losses", "activations",
          "metrics", "initializers", "training", "buffers", "layers", "digits", "augmentation", "quadratic_deep",
-         "models", "pictures"]
+         "models", "pictures", "several"]
 
 reference.check_float64()
 for part in sys.argv[1:] or PARTS:

@@ -103,6 +103,57 @@ impl Dataset {
         let names = (0..classes).map(|c| c.to_string()).collect();
         Self::new(shape, features, Targets::Classes(labels), names)
     }
+    /// Samples of several inputs, each in a data set of its own, side by side in one row: for the layer `take`. Targets,
+    /// too, for the loss `joint`: numbers, and classes as their index. Bytes stay bytes where all are. Weights are the
+    /// first one's.
+    ///
+    /// Errors: counts that differ, pictures that are not in memory, nothing at all.
+    pub fn side_by_side(all: &[Dataset]) -> Result<Self> {
+        let Some(first) = all.first() else {
+            return Err(Error::value("no-samples", "no data set to put beside another"));
+        };
+        let n = first.len();
+        all.iter().try_for_each(|d| same_count("samples of another input", d.len(), n))?;
+        let widths: Vec<usize> = all.iter().map(Dataset::sample_len).collect();
+        let bytes: Option<Vec<&[u8]>> =
+            all.iter().map(|d| if let Features::U8(v) = &d.features { Some(&v[..]) } else { None }).collect();
+        let features = match bytes {
+            Some(bytes) => Features::U8(beside(&bytes, &widths, n)),
+            None => {
+                let numbers = |d: &Dataset| match &d.features {
+                    Features::F32(v) => Ok(v.clone()),
+                    Features::U8(v) => Ok(v.iter().map(|&x| f32::from(x)).collect()),
+                    Features::Stored(_) => {
+                        let message = "pictures beyond `data.memory` cannot stand beside another input; raise it";
+                        Err(Error::value("inputs-not-in-memory", message))
+                    }
+                };
+                let numbers = all.iter().map(numbers).collect::<Result<Vec<Vec<f32>>>>()?;
+                Features::F32(beside(&numbers, &widths, n))
+            }
+        };
+        let (mut targets, mut columns) = (Vec::new(), Vec::new());
+        for data in all {
+            match &data.targets {
+                Targets::Classes(v) => {
+                    targets.push(v.iter().map(|&c| c as f32).collect::<Vec<f32>>());
+                    columns.push(1);
+                }
+                Targets::Numbers { width, values } => {
+                    targets.push(values.clone());
+                    columns.push(*width);
+                }
+                Targets::None => {}
+            }
+        }
+        let width = columns.iter().sum();
+        let targets = match width {
+            0 => Targets::None,
+            _ => Targets::Numbers { width, values: beside(&targets, &columns, n) },
+        };
+        let data = Self::new(&[widths.iter().sum()], features, targets, Vec::new())?;
+        Ok(Dataset { weights: first.weights.clone(), ..data })
+    }
     /// The same samples, each with a weight: finite, not negative, and not all 0.
     pub fn with_weights(mut self, weights: impl Into<Vec<f32>>) -> Result<Self> {
         self.weights = Some(weights.into());
@@ -242,6 +293,12 @@ impl Dataset {
 /// How many numbers a sample of this shape has, if that can be counted.
 pub(super) fn elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |n, &k| n.checked_mul(k))
+}
+
+/// Rows of several tables, each behind the other's.
+fn beside<T: Copy>(tables: &[impl AsRef<[T]>], widths: &[usize], rows: usize) -> Vec<T> {
+    let row = |i: usize| tables.iter().zip(widths).flat_map(move |(t, &w)| &t.as_ref()[i * w..(i + 1) * w]);
+    (0..rows).flat_map(row).copied().collect()
 }
 
 fn rows<T: Copy>(from: &[T], width: usize, indices: &[u32]) -> Vec<T> {

@@ -88,6 +88,7 @@ mod softmax;
 mod spatial_dropout2d;
 mod stochastic_depth;
 mod subtract;
+mod take;
 mod up_sampling2d;
 mod weights;
 mod whitening_conv2d;
@@ -139,6 +140,7 @@ pub use softmax::Softmax;
 pub use spatial_dropout2d::SpatialDropout2D;
 pub use stochastic_depth::StochasticDepth;
 pub use subtract::Subtract;
+pub use take::Take;
 pub use up_sampling2d::UpSampling2D;
 pub use whitening_conv2d::WhiteningConv2D;
 pub use zero_padding2d::ZeroPadding2D;
@@ -190,6 +192,7 @@ pub fn registry() -> Registry<AnyLayer> {
         spatial_dropout2d::ENTRY,
         stochastic_depth::ENTRY,
         subtract::ENTRY,
+        take::ENTRY,
         up_sampling2d::ENTRY,
         whitening_conv2d::ENTRY,
         zero_padding2d::ENTRY,

@@ -40,6 +40,7 @@ mod binary_crossentropy;
 mod categorical_crossentropy;
 mod hinge;
 mod huber;
+mod joint;
 mod mean_absolute_error;
 mod mean_squared_error;
 mod sparse_categorical_crossentropy;
@@ -49,6 +50,7 @@ pub use binary_crossentropy::BinaryCrossentropy;
 pub use categorical_crossentropy::CategoricalCrossentropy;
 pub use hinge::Hinge;
 pub use huber::Huber;
+pub use joint::Joint;
 pub use mean_absolute_error::MeanAbsoluteError;
 pub use mean_squared_error::MeanSquaredError;
 pub use sparse_categorical_crossentropy::SparseCategoricalCrossentropy;
@@ -61,6 +63,7 @@ pub fn registry() -> Registry<AnyLoss> {
         categorical_crossentropy::ENTRY,
         hinge::ENTRY,
         huber::ENTRY,
+        joint::ENTRY,
         mean_absolute_error::ENTRY,
         mean_squared_error::ENTRY,
         sparse_categorical_crossentropy::ENTRY,
@@ -90,6 +93,10 @@ pub trait Loss: Debug + Send + Sync {
             TargetKind::Class(n) => (n, "softmax"),
             TargetKind::Numbers(n) => (n, "linear"),
         }
+    }
+    /// Is the target of a sample the index of a class, where it is a number?
+    fn takes_index(&self) -> bool {
+        false
     }
     /// Is a column of targets read as numbers to come near to, rather than as names of classes?
     fn is_regression(&self) -> bool {

@@ -58,4 +58,7 @@ impl Loss for SparseCategoricalCrossentropy {
             }
         }
     }
+    fn takes_index(&self) -> bool {
+        true
+    }
 }

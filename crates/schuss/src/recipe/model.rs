@@ -243,6 +243,24 @@ impl Model {
             None => self.weights.clone(),
         }
     }
+    /// Replaces weights by these, which [`Model::weights`] of an equal model gave; others stay. An optimizer's state stays
+    /// what it is. The error is about a name or a shape that the model has not.
+    pub fn set_weights(&mut self, weights: &[Array]) -> Result<()> {
+        let mut all = self.weights();
+        for new in weights {
+            let own = all.iter_mut().find(|w| w.name == new.name && w.shape == new.shape);
+            let own = own.filter(|w| w.values.len() == new.values.len()).ok_or_else(|| {
+                let message = format!("the model has no weights {} of shape {:?}", new.name, new.shape);
+                Error::shape("other-weights", message)
+            })?;
+            own.values.clone_from(&new.values);
+        }
+        if let Some((machine, _)) = &mut self.machine {
+            write(machine.variables_mut(), &all)?;
+        }
+        self.weights = all;
+        Ok(())
+    }
     /// A line for each layer.
     pub fn summary(&self) -> Result<Vec<LayerSummary>> {
         summary(&self.layers)

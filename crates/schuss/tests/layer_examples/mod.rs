@@ -22,6 +22,7 @@ pub fn examples() -> Vec<(Vec<usize>, AnyLayer)> {
         example(&[], Arc::new(Flatten)),
         example(&[3, 5, 2], Arc::new(Flatten)),
         example(&[6, 5], Arc::new(Reshape::new(&[2, 15]))),
+        example(&[6, 5], Arc::new(Take::new(7, &[4, 3]))),
         example(&[100], Arc::new(QuadraticDeep)),
         example(&[2, 3], Arc::new(StochasticDepth::new(0.4))),
         example(&[2, 3], Arc::new(Rescaling { scale: 0.25, offset: -1.5 })),

@@ -75,6 +75,9 @@ fn probe(
             Argument::Float(0.375 + 0.0625 * i as f64)
         }
         Allowed::AtLeast(least) => Argument::Float(least + 0.375 + 0.0625 * i as f64),
+        // As many weights as losses.
+        Allowed::Numbers if entry == "joint" => Argument::List([0.5, 0.25].map(Argument::Float).into()),
+        Allowed::Texts => Argument::List(vec![Argument::Text(words(entry, setting).into()); 2]),
         Allowed::Numbers => Argument::List([0.5, 0.25, 0.125].map(Argument::Float).into()),
         Allowed::Length | Allowed::LengthOr(_) => Argument::Text(format!("{} steps", 3 + i)),
         Allowed::Lengths => Argument::List([3, 5].map(Argument::Int).into()),
