@@ -187,6 +187,9 @@ pub struct Bench {
     /// Optimizers to update with where gradients are given (adam10m): names with commas between, or all [adam]
     #[arg(long, value_name = "A,B|all")]
     pub optimizer: Option<String>,
+    /// One of that optimizer's settings, as state=int8
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
     /// What numbers are computed in
     #[arg(long, value_name = "P", default_value = "f32")]
     pub precision: String,
@@ -196,6 +199,12 @@ pub struct Bench {
     /// Seconds for each workload
     #[arg(long, value_name = "S", default_value_t = 4.0)]
     pub seconds: f64,
+    /// Show where the time of a workload's step goes, kernel by kernel
+    #[arg(long, value_name = "WORK", conflicts_with_all = ["work", "limits"])]
+    pub profile: Option<String>,
+    /// Show what the machine can do at best
+    #[arg(long, conflicts_with = "work")]
+    pub limits: bool,
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,

@@ -7,7 +7,8 @@ use schuss::Error;
 use schuss::lab::workloads;
 use schuss::plan::Options;
 use schuss::recipe::Tables;
-use schuss_kernels::Isa;
+use schuss_kernels::limits::{bandwidth, dispatch, multiply_adds};
+use schuss_kernels::{Isa, Pool};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -27,30 +28,29 @@ struct Times {
 
 /// Times the workloads that are asked for, one after another.
 pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
+    if arguments.limits {
+        return limits(arguments, out);
+    }
+    if let Some(name) = &arguments.profile {
+        return profile(name, arguments, out);
+    }
     let table_of = workloads();
     let names = match arguments.work.as_str() {
         "all" => table_of.names(),
         some => some.split(',').map(|name| Ok(table_of.find(name.trim())?.name)).collect::<Result<_>>()?,
     };
-    let Some(seconds) = Duration::try_from_secs_f64(arguments.seconds).ok() else {
-        let message = format!("--seconds is {}; it is a number of at least 0", arguments.seconds);
-        return Err(Error::value("value-not-allowed", message).into());
-    };
+    let seconds = seconds(arguments)?;
     if arguments.precision != PRECISION {
         let message = format!("--precision is {}; available in this version is {PRECISION}", arguments.precision);
         return Err(Error::value("not-available", message).into());
     }
-    let isa = Isa::chosen().map_err(|message| Error::value("bad-isa", message))?;
-    let threads = match arguments.threads {
-        Some(0) => return Err(Error::value("value-not-allowed", "--threads is 0; it is at least 1").into()),
-        Some(threads) => threads,
-        None => std::thread::available_parallelism().map_or(1, |n| n.get()),
-    };
+    let (isa, threads) = (isa()?, threads(arguments)?);
     let mut rows = vec![["work", "step", "least", "samples"].map(str::to_owned).to_vec()];
     let rules = rules(arguments.optimizer.as_deref())?;
+    let settings: Vec<String> = arguments.set.iter().map(|s| setting(s)).collect();
     for (name, rule) in names.iter().flat_map(|name| rules.iter().map(move |rule| (*name, rule))) {
         let options = Options { threads, isa, without: Vec::new(), seed: 0 };
-        let mut bench = table_of.make(name, &[])?.start(rule.as_deref(), options)?;
+        let mut bench = table_of.make(name, &[])?.start(rule.as_deref(), &settings, options)?;
         let Times { median, least, steps } = time(seconds, || bench.step());
         let samples = bench.batch() as f64 / median;
         let rounded = |ms: f64| (ms * 1e7).round() / 1e4;
@@ -62,6 +62,7 @@ pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
             });
             if bench.is_update() {
                 line["optimizer"] = json!(bench.optimizer());
+                arguments.set.iter().for_each(|setting| line["set"] = json!(setting));
                 line["gb_per_s"] = json!(rounded(bench.bytes() as f64 / median * 1e-12));
             }
             out.line(line)?;
@@ -84,6 +85,97 @@ pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
     Ok(())
 }
 
+fn seconds(arguments: &arguments::Bench) -> Result<Duration> {
+    Ok(Duration::try_from_secs_f64(arguments.seconds).map_err(|_| {
+        let message = format!("--seconds is {}; it is a number of at least 0", arguments.seconds);
+        Error::value("value-not-allowed", message)
+    })?)
+}
+
+fn isa() -> Result<Isa> {
+    Ok(Isa::chosen().map_err(|message| Error::value("bad-isa", message))?)
+}
+
+fn threads(arguments: &arguments::Bench) -> Result<usize> {
+    match arguments.threads {
+        Some(0) => Err(Error::value("value-not-allowed", "--threads is 0; it is at least 1").into()),
+        Some(threads) => Ok(threads),
+        None => Ok(std::thread::available_parallelism().map_or(1, |n| n.get())),
+    }
+}
+
+/// What the machine can do at best.
+fn limits(arguments: &arguments::Bench, out: &mut Output) -> Result {
+    let (isa, threads) = (isa()?, threads(arguments)?);
+    let (one, all) = (Pool::new(1), Pool::new(threads));
+    let (alone, together) = (multiply_adds(isa, &one) * 1e-9, multiply_adds(isa, &all) * 1e-9);
+    let (memory, asked) = (bandwidth(isa, &all) * 1e-9, dispatch(&all) * 1e6);
+    let round = |x: f64| (x * 100.0).round() / 100.0;
+    if arguments.json {
+        out.line(json!({
+            "isa": isa.name(), "threads": threads, "gflop_per_s_one_thread": round(alone),
+            "gflop_per_s": round(together), "gb_per_s": round(memory), "dispatch_us": round(asked),
+        }))?;
+        return Ok(());
+    }
+    out.line(format!("multiply-adds   {together:.0} GFLOP/s, {alone:.0} of one thread alone ({})", isa.name()))?;
+    out.line(format!("memory          {memory:.1} GB/s, reading two arrays and writing one"))?;
+    out.line(format!("dispatch        {asked:.2} µs until {threads} threads have done nothing"))?;
+    Ok(())
+}
+
+/// Where the time of a workload's step goes.
+fn profile(name: &str, arguments: &arguments::Bench, out: &mut Output) -> Result {
+    let (isa, threads, seconds) = (isa()?, threads(arguments)?, seconds(arguments)?);
+    let before = multiply_adds(isa, &Pool::new(threads));
+    let options = Options { threads, isa, without: Vec::new(), seed: 0 };
+    let rule = rules(arguments.optimizer.as_deref())?.into_iter().next().flatten();
+    let settings: Vec<String> = arguments.set.iter().map(|s| setting(s)).collect();
+    let mut bench = workloads().make(name, &[])?.start(rule.as_deref(), &settings, options)?;
+    (0..WARM_UP).for_each(|_| bench.step());
+    bench.measure();
+    let mut steps = 0;
+    let Times { median, .. } = time(seconds, || {
+        steps += 1;
+        bench.step();
+    });
+    // The machine may have been busy at one of the two times.
+    let roof = multiply_adds(isa, &Pool::new(threads)).max(before) / threads as f64;
+    let mut measured = bench.measured();
+    let total: u64 = measured.iter().map(|m| m.nanoseconds).sum();
+    measured.retain(|m| m.nanoseconds > 0);
+    measured.sort_by_key(|m| std::cmp::Reverse(m.nanoseconds));
+    let mut rows = vec![["calls", "share", "of a step", "rate", "of the roof"].map(str::to_owned).to_vec()];
+    for m in &measured {
+        let seconds = m.nanoseconds as f64 * 1e-9;
+        let share = m.nanoseconds as f64 / total as f64;
+        let rate = (m.flop > 0).then(|| m.flop as f64 * steps as f64 / seconds);
+        if arguments.json {
+            out.line(json!({
+                "work": name, "call": m.name, "calls": m.calls, "share": (share * 1e4).round() / 1e4,
+                "us_per_step": (seconds * 1e8 / steps as f64).round() / 100.0,
+                "gflop_per_s": rate.map(|r| (r * 1e-7).round() / 100.0),
+                "of_roof": rate.map(|r| (r / roof * 1e3).round() / 1e3),
+            }))?;
+        } else {
+            let rate = rate.map_or([String::new(), String::new()], |r| {
+                [format!("{:.1} GFLOP/s", r * 1e-9), format!("{:.0} %", r / roof * 100.0)]
+            });
+            let time = format!("{:.1} µs", seconds * 1e6 / steps as f64);
+            let share = format!("{:.1} %", share * 100.0);
+            rows.push([m.name.clone(), share, time].into_iter().chain(rate).collect());
+        }
+    }
+    if !arguments.json {
+        table(&rows, true).into_iter().try_for_each(|line| out.line(line))?;
+        let (step, roof) = (median * 1e3, roof * 1e-9);
+        out.line(format!("a step takes {step:.3} ms on {threads} threads, whose time is added up above"))?;
+        out.line("rates count products with zeros that are left out, too")?;
+        out.line(format!("rates are a thread's; the roof is {roof:.1} GFLOP/s a thread ({})", isa.name()))?;
+    }
+    Ok(())
+}
+
 /// The optimizers to time: the workload's own, some, or all.
 fn rules(asked: Option<&str>) -> Result<Vec<Option<String>>> {
     let table = Tables::default().optimizers;
@@ -92,6 +184,14 @@ fn rules(asked: Option<&str>) -> Result<Vec<Option<String>>> {
         Some("all") => Ok(table.names().into_iter().map(|name| Some(name.to_owned())).collect()),
         Some(some) => some.split(',').map(|name| Ok(Some(table.find(name.trim())?.name.to_owned()))).collect(),
     }
+}
+
+/// `state=int8` as `state='int8'`: words may go without quotes.
+fn setting(text: &str) -> String {
+    let Some((name, value)) = text.split_once('=') else { return text.to_owned() };
+    let value = value.trim();
+    let word = value.starts_with(|c: char| c.is_alphabetic()) && !["true", "false"].contains(&value);
+    if word { format!("{name}='{value}'") } else { format!("{name}={value}") }
 }
 
 fn time(seconds: Duration, mut step: impl FnMut()) -> Times {

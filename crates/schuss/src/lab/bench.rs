@@ -1,6 +1,7 @@
 //! Training steps to be timed: the same models on the same kind of data under the same names as other libraries are
 //! timed with.
 
+use crate::choice::Choice;
 use crate::data::{Dataset, Pipeline};
 use crate::error::Result;
 use crate::layers::{
@@ -13,6 +14,7 @@ use crate::plan::{Batch, Machine, Options, Spec, Sums};
 use crate::random::Stream;
 use crate::registry::{Argument, Entry, Page, Registry};
 use crate::target::TargetKind;
+use schuss_kernels::program::Measured;
 use std::sync::Arc;
 
 /// Classes of every workload.
@@ -191,8 +193,8 @@ pub struct Bench {
 
 impl Workload {
     /// Builds what is timed and makes a first step. Where gradients are given, another optimizer may stand in Adam's
-    /// place.
-    pub fn start(self, optimizer: Option<&str>, options: Options) -> Result<Bench> {
+    /// place, with settings as `state = 'int8'`.
+    pub fn start(self, optimizer: Option<&str>, settings: &[String], options: Options) -> Result<Bench> {
         match self {
             Workload::Training { input, layers, batch, optimizer, settings } => {
                 let settings = settings.iter().map(|(name, x)| ((*name).to_owned(), Argument::Float(*x)));
@@ -200,8 +202,10 @@ impl Workload {
                 Bench::training(&layers(Network::new(input)), batch, &optimizer, options)
             }
             Workload::Update { tensors, shape } => {
-                let optimizer = optimizers::registry().make(optimizer.unwrap_or("adam"), &[])?;
-                Bench::update(tensors, &shape, &optimizer, options)
+                let words = format!("{}({})", optimizer.unwrap_or("adam"), settings.join(", "));
+                let words = if settings.is_empty() { optimizer.unwrap_or("adam") } else { &words };
+                let optimizer = Choice::from_words(&optimizers::registry(), words);
+                Bench::update(tensors, &shape, optimizer.get()?, options)
             }
         }
     }
@@ -255,6 +259,14 @@ impl Bench {
             None => self.sums.finite &= self.machine.apply(Pace::default()).expect("plans are made"),
         }
     }
+    /// Takes the time of every kernel call from now on.
+    pub fn measure(&mut self) {
+        self.machine.measure();
+    }
+    /// What came of it, calls of one name together.
+    pub fn measured(&self) -> Vec<Measured> {
+        self.machine.measured()
+    }
     /// The mean loss over all steps so far.
     pub fn loss(&self) -> f64 {
         self.sums.loss / self.sums.samples as f64
@@ -280,11 +292,8 @@ impl Bench {
 /// θ and states are read and written, gradients read.
 fn bytes(machine: &Machine) -> usize {
     let list = machine.variables().list();
-    let count = |v: &Variable| {
-        let numbers: usize = v.shape.iter().product();
-        numbers * if v.role == Role::Parameter { 3 } else { 2 }
-    };
-    4 * list.iter().map(count).sum::<usize>()
+    let words = |v: &Variable| v.words() * if v.role == Role::Parameter { 3 } else { 2 };
+    4 * list.iter().map(words).sum::<usize>()
 }
 
 #[cfg(test)]
@@ -308,7 +317,7 @@ mod tests {
     fn a_step_learns_the_batch_by_heart() {
         for name in ["tiny", "logreg", "mlp", "mlp_clipped"] {
             let options = Options { threads: 1, isa: Isa::detect(), without: Vec::new(), seed: 0 };
-            let mut bench = workloads().make(name, &[]).unwrap().start(None, options).unwrap();
+            let mut bench = workloads().make(name, &[]).unwrap().start(None, &[], options).unwrap();
             let first = bench.loss();
             for _ in 0..100 {
                 bench.step();
