@@ -49,6 +49,7 @@ RULES = {
                 RMSPROP | {"learning_rate": 0.05, "rho": 0.7, "epsilon": 1e-3}, {
         "plain": ({}, {}),
         "momentum": ({"momentum": 0.9}, {"momentum": 0.8}),
+        "little-momentum": ({"momentum": 0.05}, {"momentum": 0.05}),
         "centered": ({"centered": True}, {"centered": True}),
         "centered-momentum": ({"centered": True, "momentum": 0.9}, {"centered": True, "momentum": 0.8}),
     }),

@@ -36,6 +36,9 @@ KERAS = {
              {"learning_rate": 0.05, "learning_rate_power": -0.7, "initial_accumulator_value": 0.3, "l1_regularization_strength": 0.0,
               "l2_regularization_strength": 0.0, "l2_shrinkage_regularization_strength": 0.0, "beta": 0.0},
              {"plain": {}, "root": {"learning_rate_power": -0.5}, "still": {"learning_rate_power": 0.0},
+              "still-from-nothing": {"learning_rate_power": 0.0, "initial_accumulator_value": 0.0},
+              "power-regular": {"learning_rate_power": -0.7, "l1_regularization_strength": 0.2,
+                                "l2_regularization_strength": 0.7, "l2_shrinkage_regularization_strength": 0.3, "beta": 0.4},
               "regular": {"learning_rate_power": -0.5, "l1_regularization_strength": 0.2, "l2_regularization_strength": 0.7,
                                        "l2_shrinkage_regularization_strength": 0.3, "beta": 0.4}}),
     "schedule_free_adamw": (keras.optimizers.ScheduleFreeAdamW,
@@ -72,7 +75,7 @@ TORCH = {
         "nesterov": {"momentum": 0.8, "nesterov": True}}),
     "rmsprop:torch": (torch.optim.RMSprop, renamed(rho="alpha", epsilon="eps"), RMSPROP,
                       RMSPROP | {"learning_rate": 0.05, "rho": 0.7, "epsilon": 1e-3}, DECAYED | {
-        "momentum": {"momentum": 0.8}, "centered": {"centered": True},
+        "momentum": {"momentum": 0.8}, "little-momentum": {"momentum": 0.05}, "centered": {"centered": True},
         "centered-momentum": {"centered": True, "momentum": 0.8}}),
     "adagrad:torch": (torch.optim.Adagrad, renamed(epsilon="eps"),
                       {"learning_rate": 0.01, "lr_decay": 0.0, "initial_accumulator_value": 0.0, "epsilon": 1e-10} | L2,
@@ -88,7 +91,8 @@ TORCH = {
     "adamax:torch": (torch.optim.Adamax, adam_words, ADAM | {"learning_rate": 0.002} | L2, PROBE | L2, DECAYED),
     "nadam:torch": (torch.optim.NAdam, adam_words, ADAM | {"learning_rate": 0.002, "momentum_decay": 0.004} | L2,
                     PROBE | {"momentum_decay": 0.3} | L2, DECAYED),
-    "radam": (torch.optim.RAdam, adam_words, ADAM | L2, PROBE | L2, DECAYED),
+    # With β₂ = .9 ρ passes 5 between whole numbers.
+    "radam": (torch.optim.RAdam, adam_words, ADAM | L2, PROBE | L2, DECAYED | {"early": {"beta_2": 0.9}}),
     "rprop": (torch.optim.Rprop, rprop_words,
               {"learning_rate": 0.01, "eta_minus": 0.5, "eta_plus": 1.2, "step_min": 1e-6, "step_max": 50.0},
               {"learning_rate": 0.05, "eta_minus": 0.3, "eta_plus": 1.7, "step_min": 0.03, "step_max": 0.1},

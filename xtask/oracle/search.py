@@ -11,7 +11,7 @@ from importlib.metadata import version
 import numpy as np
 import pytorch_optimizer
 import torch
-from reference import write
+from reference import random, write
 
 torch.set_default_dtype(torch.float64)
 
@@ -37,9 +37,21 @@ PROBE = {"learning_rate": 0.7, "max_iter": 4, "max_eval": 7, "tolerance_grad": 1
 FIXED = {"learning_rate": 0.1, "max_iter": 3, "history_size": 3, "line_search": "none"}
 
 
-def walk(surface, make, steps):
-    function, start = SURFACES[surface]
-    theta = torch.tensor(start, requires_grad=True)
+# Lengths at first that are far too small or too great, from several places: for every branch of the line search.
+LENGTHS = [1e-3, 0.03, 0.3, 4.0, 30.0]
+STARTS = {"rosenbrock": [[-1.2, 1.0], [3.0, -4.0], [-2.5, 7.0], [0.1, 0.9]],
+          "beale": [[1.0, 1.0], [3.5, -1.5], [-2.0, 1.5], [0.5, -0.8]],
+          "quadratic": [[1.0, -2.0, 0.5], [30.0, 1.0, -0.1, 0.02]]}
+
+
+# Where to begin at random, and tolerances that end a step early.
+AROUND = {"rosenbrock": ([0.0, 1.0], [2.5, 3.0]), "beale": ([0.5, 0.0], [3.0, 1.2]), "quadratic": ([0.0] * 3, [4.0] * 3)}
+ENDS = {"loose": {"tolerance_grad": 0.5}, "coarse": {"tolerance_change": 0.05}, "coarser": {"tolerance_change": 0.3}}
+
+
+def walk(surface, make, steps, start=None):
+    function = SURFACES[surface][0]
+    theta = torch.tensor(start or SURFACES[surface][1], requires_grad=True)
     optimizer = make([theta])
 
     def closure():
@@ -132,6 +144,26 @@ def make():
 
         for name, s, steps in [("lbfgs", LBFGS, 4), ("lbfgs-probe", PROBE, 8), ("lbfgs-fixed", LBFGS | FIXED, 8)]:
             case(name, "lbfgs", s, walk(surface, lbfgs(s), steps))
+        for i, start in enumerate(STARTS[surface]):
+            for rate in LENGTHS:
+                s = LBFGS | {"learning_rate": rate, "max_iter": 5}
+                cases.append({"name": f"lbfgs-{rate}-{surface}-{i}", "optimizer": "lbfgs", "settings": s, "surface": surface,
+                              "start": start, "theta": walk(surface, lbfgs(s), 3, start)})
+        rng = random(f"search {surface}")
+        for i in range(40):
+            middle, width = AROUND[surface]
+            start = (rng.normal(0, 0.5, len(middle)) * width + middle).round(3).tolist()
+            s = LBFGS | {"learning_rate": float(f"{10 ** rng.uniform(-2.5, 1.7):.3g}"), "max_iter": 3}
+            cases.append({"name": f"lbfgs-0-{surface}-{i}", "optimizer": "lbfgs", "settings": s, "surface": surface,
+                          "start": start, "theta": walk(surface, lbfgs(s), 1, start)})
+        for name, end in ENDS.items():
+            case(f"lbfgs-{name}", "lbfgs", LBFGS | end, walk(surface, lbfgs(LBFGS | end), 4))
+        # Where the gradient is small the first length is the rate.
+        near = {"rosenbrock": [1.0, 1.0005], "beale": [2.99, 0.5], "quadratic": [0.1, -0.02, 0.001]}[surface]
+        for line in ("none", "strong_wolfe"):
+            s = LBFGS | {"line_search": line, "learning_rate": 0.01, "max_iter": 2}
+            cases.append({"name": f"lbfgs-near-{surface}-{line}", "optimizer": "lbfgs", "settings": s, "surface": surface,
+                          "start": near, "theta": walk(surface, lbfgs(s), 2, near)})
         for base, (settings, *_) in BASES.items():
             for rho in (0.05, 0.3):
                 case(f"sam-{base}-{rho}", base, settings | {"sam_rho": rho}, sam(surface, base, rho, 12))

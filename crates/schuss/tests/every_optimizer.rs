@@ -386,6 +386,42 @@ fn settings_out_of_range_are_refused() {
     }
 }
 
+/// What trajectories cannot tell.
+#[test]
+fn states_and_edges_that_no_case_shows() {
+    let made = |name: &str, settings: &[(&str, f64)]| {
+        let given: Vec<_> = settings.iter().map(|(n, x)| (n.to_string(), Argument::Float(*x))).collect();
+        registry().make(name, &given).unwrap()
+    };
+    let step = |optimizer: &Optimizer, theta: [f64; 4], g: [f64; 4]| {
+        let start = vec![("theta".to_owned(), vec![2, 2], theta.to_vec())];
+        let mut walk = Walk::new(optimizer, start).unwrap();
+        walk.step(&[g.to_vec()], Pace::default()).unwrap();
+        let state = |name: &str| walk.variables().find(|v| v.0 == name).map(|v| v.1.to_vec());
+        (walk.theta(0).to_vec(), state("theta/m"))
+    };
+    let near = |found: &[f64], want: &[f64]| {
+        assert!(found.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-9), "{found:?} is not {want:?}");
+    };
+    let (theta, g) = ([0.5, -1.0, 2.0, 0.25], [1.0, 2.0, -3.0, 0.5]);
+    // At a rate of nothing the paper's AdamW decays still: by a schedule of its own.
+    near(
+        &step(&made("adamw:paper", &[("learning_rate", 0.0), ("weight_decay", 0.1)]), theta, g).0,
+        &theta.map(|x| 0.9 * x),
+    );
+    // Muon divides what it moves by its length: its average in PyTorch's form is one still.
+    let average = step(&made("muon:torch", &[("momentum", 0.75)]), theta, g).1.expect("it keeps an average");
+    near(&average, &g.map(|g| 0.25 * g));
+    // Where θ has no length, the step's own is taken: α times signs at first.
+    let settings = [("learning_rate", 0.01), ("epsilon", 1e-12)];
+    near(&step(&made("lamb", &settings), [0.0; 4], g).0, &g.map(|g| -0.01 * f64::signum(g)));
+    // Less growth than none is no bound.
+    for name in ["prodigy", "dadapt_adam"] {
+        let error = registry().make(name, &[("growth_rate".into(), Argument::Float(0.05))]).unwrap_err();
+        assert!(error.message().contains("at least 1, or 0"), "{error}");
+    }
+}
+
 #[test]
 fn nesterov_needs_momentum() {
     let zero = ("momentum".to_string(), Argument::Float(0.0));

@@ -201,14 +201,19 @@ impl Fold for Changes<'_> {
             other => fold::fold_expr(self, other),
         };
         let mut whole = folded;
+        let text = from.to_token_stream().to_string();
         for (kind, to) in self.changes(&from) {
+            // Two equal things may change places.
+            if to.to_token_stream().to_string() == text {
+                continue;
+            }
             let number = self.all.len() as u32 + 1;
             self.all.push(Mutant {
                 number,
                 place: format!("{}:{}", self.file, from.span().start().line),
                 function: self.function.clone(),
                 kind,
-                from: from.to_token_stream().to_string(),
+                from: text.clone(),
                 to: to.to_token_stream().to_string(),
             });
             // In brackets: at the start of a block, what follows an `if` would be a statement of its own.
