@@ -1,7 +1,8 @@
-//! What developers of schuss run: `cargo xtask check | oracle | new | kills | mutants | accuracy | states`.
+//! What developers of schuss run: `cargo xtask check | oracle | new | kills | mutants | accuracy | states | bench`.
 #![forbid(unsafe_code)]
 
 mod accuracy;
+mod bench;
 mod check;
 mod command;
 mod kills;
@@ -28,6 +29,10 @@ usage: cargo xtask TASK
                         writes benchmarks/mutants-optimizers.json
   accuracy [OPTIONS]    test accuracy over seeds, beside Keras' own; writes benchmarks/accuracy.json
         --data all --seeds 0 (0: as many as each data set asks for) --threads 2
+  bench [OPTIONS]       training steps of schuss and of others in turn; ratios by the fastest step of all rounds
+        --work tiny,logreg,mlp,widemlp,convnet,cnn3c3d,resnet20 --rounds 5 --seconds 2
+        --peers 'COMMAND --work {work}' (prints a line of JSON for each: peer, work, step_ms, min_ms)
+        --out FOLDER (writes steps.jsonl there)
   states [OPTIONS]      the same for optimizers' state in fewer bits, beside full state seed by seed; writes
                         benchmarks/state-accuracy.json --seeds 5 --threads 2
 ";
@@ -42,6 +47,7 @@ fn main() -> ExitCode {
             "kills" => kills::kills(rest),
             "mutants" => mutants::mutants(rest),
             "accuracy" => accuracy::accuracy(rest),
+            "bench" => bench::bench(rest),
             "states" => accuracy::states(rest),
             _ => Err(format!("no task `{task}`\n\n{USAGE}")),
         },
