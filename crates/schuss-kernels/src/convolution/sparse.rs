@@ -39,7 +39,7 @@ const NEAR: usize = 20 << 10;
 
 /// `count(x, n)`: how many are not 0.
 type Count = unsafe fn(*const f32, usize) -> usize;
-/// `gather(y, n, at, step, counts, capacity, lists)`: appends those of n numbers that are not 0 to the list of each.
+/// `gather(y, n, at, counts, capacity, lists)`: appends those of n numbers that are not 0 to the list of each.
 type Gather = unsafe fn(*const f32, usize, u32, *mut u32, usize, *mut Entry);
 /// `row(y, n, at, step, entries)`: appends those of n numbers that are not 0, and says how many.
 type Row = unsafe fn(*const f32, usize, u32, u32, *mut Entry) -> usize;
@@ -60,14 +60,28 @@ pub(super) struct Sparse {
     windows: [Windows; WIDEST],
 }
 
+/// Numbers of a kernel that are copied to another order at most: greater ones would come from far away anyway.
+const MOST: usize = 1 << 21;
+
 /// Whether products can be left out of such a walk at all.
-fn possible(walk: &Walk, g: &Geometry) -> bool {
-    walk.joined() && !g.depthwise()
+fn possible(kernels: &Kernels, walk: &Walk, g: &Geometry) -> bool {
+    let (width, lines) = (kernels.width(), g.size[0] * g.size[1]);
+    let by_stretch = lines * (g.size[2] * g.channels).next_multiple_of(width) * g.outputs;
+    let by_channel = product(g.size) * g.channels.next_multiple_of(width) * g.outputs;
+    walk.joined() && !g.depthwise() && by_stretch.max(by_channel) <= MOST
 }
 
-fn count(kernels: &Kernels, y: *const f32, len: usize) -> usize {
+/// Is less than this share of the outputs of these images not 0?
+fn few(kernels: &Kernels, g: &Geometry, images: &Range<usize>, y: *const f32, most: f64) -> bool {
     // SAFETY: the caller's images.
-    unsafe { (kernels.sparse.count)(y, len) }
+    let from = unsafe { y.add(images.start * g.output_len()) };
+    let below = |n: usize| {
+        // SAFETY: as above.
+        let found = unsafe { (kernels.sparse.count)(from, n) };
+        (found as f64) < most * n as f64
+    };
+    // A first look says no where most numbers are something.
+    below(g.output_len().min(1024)) && below(images.len() * g.output_len())
 }
 
 /// How the derivative by the kernel is cut.
@@ -99,7 +113,7 @@ impl Cut {
 
 /// Numbers of scratch memory that [`kernel_of`] needs.
 pub(super) fn kernel_scratch_len(kernels: &Kernels, g: &Geometry, walk: &Walk) -> usize {
-    if !possible(walk, g) {
+    if !possible(kernels, walk, g) {
         return 0;
     }
     let (cut, width) = (Cut::new(kernels, walk), kernels.width());
@@ -116,7 +130,7 @@ pub(super) fn pays_for_kernel(
     images: &Range<usize>,
     y: *const f32,
 ) -> bool {
-    if zeros == Zeros::Multiply || !possible(walk, g) || images.is_empty() {
+    if zeros == Zeros::Multiply || !possible(kernels, walk, g) || images.is_empty() {
         return false;
     }
     if zeros == Zeros::Skip {
@@ -129,12 +143,7 @@ pub(super) fn pays_for_kernel(
     let sparse = (walk.size[0] * walk.size[1] * registers) as f64 * 1.3 + 3.0 * passes as f64 + 6.0;
     let dense = walk.stretch() as f64 * (walk.size[0] * walk.size[1]) as f64 / kernels.count as f64;
     let most = (dense - 0.5) / sparse;
-    // A first look says no where most numbers are something.
-    let (first, all) = (g.output_len(), images.len() * g.output_len());
-    // SAFETY: the caller's images.
-    let from = unsafe { y.add(images.start * g.output_len()) };
-    let few = |n: usize| (count(kernels, from, n) as f64) < most * n as f64;
-    few(first.min(1024)) && few(all)
+    few(kernels, g, images, y, most)
 }
 
 /// The derivative by the kernel, as `super::kernel_of`.
@@ -252,7 +261,7 @@ fn lines_of(registers: usize, lines: usize) -> usize {
 
 /// Numbers of scratch memory that [`turned`] needs.
 pub(super) fn scratch_len(kernels: &Kernels, g: &Geometry, walk: &Walk) -> usize {
-    if !possible(walk, g) || g.strides != [1; 3] {
+    if !possible(kernels, walk, g) || g.strides != [1; 3] {
         return 0;
     }
     let rows = walk.pitch[0] * walk.pitch[1];
@@ -272,7 +281,7 @@ pub(super) fn pays_for_inputs(
     y: *const f32,
 ) -> bool {
     let fits = walk.pitch[2] * g.outputs * kernels.width() < u32::MAX as usize;
-    if zeros == Zeros::Multiply || !possible(walk, g) || g.strides != [1; 3] || !fits || images.is_empty() {
+    if zeros == Zeros::Multiply || !possible(kernels, walk, g) || g.strides != [1; 3] || !fits || images.is_empty() {
         return false;
     }
     if zeros == Zeros::Skip {
@@ -283,11 +292,7 @@ pub(super) fn pays_for_inputs(
     // A sum waits for the one before: fewer than four of them take as long as four.
     let sparse = product(walk.from) as f64 * (1.4 * registers.max(4) as f64 + 1.0);
     let most = dense / sparse;
-    let (first, all) = (g.output_len(), images.len() * g.output_len());
-    // SAFETY: the caller's images.
-    let from = unsafe { y.add(images.start * g.output_len()) };
-    let few = |n: usize| (count(kernels, from, n) as f64) < most * n as f64;
-    few(first.min(1024)) && few(all)
+    few(kernels, g, images, y, most)
 }
 
 /// The derivative by the inputs, as `super::convolve` if turned.
