@@ -104,8 +104,8 @@ impl Dataset {
         Self::new(shape, features, Targets::Classes(labels), names)
     }
     /// Samples of several inputs, each in a data set of its own, side by side in one row: for the layer `take`. Targets,
-    /// too, for the loss `joint`: numbers, and classes as their index. Bytes stay bytes where all are. Weights are the
-    /// first one's.
+    /// too, for the loss `joint`: numbers, and classes as their index. Bytes stay bytes where all are, and beside numbers
+    /// become numbers from 0 to 255. Weights are the first one's.
     ///
     /// Errors: counts that differ, pictures that are not in memory, nothing at all.
     pub fn side_by_side(all: &[Dataset]) -> Result<Self> {
