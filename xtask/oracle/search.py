@@ -46,7 +46,8 @@ STARTS = {"rosenbrock": [[-1.2, 1.0], [3.0, -4.0], [-2.5, 7.0], [0.1, 0.9]],
 
 # Where to begin at random, and tolerances that end a step early.
 AROUND = {"rosenbrock": ([0.0, 1.0], [2.5, 3.0]), "beale": ([0.5, 0.0], [3.0, 1.2]), "quadratic": ([0.0] * 3, [4.0] * 3)}
-ENDS = {"loose": {"tolerance_grad": 0.5}, "coarse": {"tolerance_change": 0.05}, "coarser": {"tolerance_change": 0.3}}
+ENDS = {"loose": {"tolerance_grad": 0.5}, "coarse": {"tolerance_change": 0.05}, "coarser": {"tolerance_change": 0.3},
+        "short": {"tolerance_change": 0.05, "learning_rate": 0.01, "line_search": "none"}}
 
 
 def walk(surface, make, steps, start=None):

@@ -48,6 +48,7 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
     ("ftrl.rs", "0.5", "the form for any power gives the same numbers, in more time"),
     ("ftrl.rs", "1e-30", "any little number keeps 0 / 0 from being one"),
     ("lamb.rs", "0.0", "with nothing added under the root both ways are the same"),
+    ("lbfgs.rs", "0.0", "it would stop later, where steps are smaller than what is compared"),
     ("lbfgs.rs", "loss - old_loss", "its size is used"),
     ("lbfgs/line.rs", "[old . clone () , new . clone ()]", "the two ends of a bracket are alike"),
     ("lbfgs/line.rs", "[start , new]", "the two ends of a bracket are alike"),
