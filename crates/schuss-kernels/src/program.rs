@@ -5,7 +5,7 @@
 //! no thread writes what another touches. That is what makes [`Program::run`] safe to call, and free of allocations,
 //! look-ups and failures.
 
-use crate::codec::{self, Codec, Rounding};
+use crate::codec::Codec;
 use crate::convolution::{self, Geometry, Zeros};
 use crate::copies::{self, Piece};
 use crate::product::{self, Matrix, Tile};
@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 mod check;
 mod feed;
 mod list;
+mod packed;
 mod times;
 
 pub use feed::{Column, Feed, Maker, Source, Transform};
@@ -73,12 +74,6 @@ pub struct Update {
     pub codecs: Vec<Codec>,
     /// For their rounding: another number for every array.
     pub array: u64,
-}
-
-impl Update {
-    fn packed(&self) -> bool {
-        self.codecs.iter().any(|codec| *codec != Codec::F32)
-    }
 }
 
 /// What a call computes.
@@ -676,51 +671,6 @@ impl Run<'_> {
                 let (stride, rows, cols) = (update.theta.row_stride, tile.rows, tile.cols);
                 if !update.sweep.run_block(self.isa, at, rows, cols, theta, stride, result, tile.stride, states) {
                     self.finite.store(false, Ordering::Relaxed);
-                }
-            }
-        }
-    }
-}
-
-/// Numbers of packed states that are unpacked at a time.
-const UNPACKED: usize = 256;
-
-impl Run<'_> {
-    /// An update whose states are packed: unpacked, swept over and packed again some numbers at a time.
-    unsafe fn update_packed(&self, update: &Update, tile: Tile, result: *mut f32) {
-        let key = codec::key(self.moment.seed, self.moment.update, update.array);
-        let mut plain = [[0.0f32; UNPACKED]; STATES];
-        let mut pointers = [std::ptr::null_mut(); STATES];
-        for row in 0..tile.rows {
-            for col in (0..tile.cols).step_by(UNPACKED) {
-                let n = UNPACKED.min(tile.cols - col);
-                let (i, j) = (tile.row + row, tile.col + col);
-                // SAFETY: checked when the program was made; tiles begin with a block.
-                unsafe {
-                    let place = |s: usize| {
-                        let (view, words) = (update.states[s], update.codecs[s].words());
-                        self.at(View { offset: view.offset + j / codec::BLOCK * words, ..view }, i, 0)
-                    };
-                    for (s, codec) in update.codecs.iter().enumerate() {
-                        pointers[s] = plain[s].as_mut_ptr();
-                        match codec {
-                            Codec::F32 => pointers[s] = self.at(update.states[s], i, j),
-                            _ => codec::unpack(self.isa, *codec, place(s), n.div_ceil(codec::BLOCK), pointers[s]),
-                        }
-                    }
-                    let at = std::slice::from_raw_parts(self.at(update.at, 0, 0), update.sweep.at());
-                    let (theta, g) = (self.at(update.theta, i, j), result.add(row * tile.stride + col));
-                    let states = &pointers[..update.states.len()];
-                    if !update.sweep.run_block(self.isa, at, 1, n, theta, 0, g, 0, states) {
-                        self.finite.store(false, Ordering::Relaxed);
-                    }
-                    for (s, codec) in update.codecs.iter().enumerate().filter(|(_, codec)| **codec != Codec::F32) {
-                        // Two states share a number's random bits.
-                        let how = Rounding::Random { key: key.wrapping_add(s as u32 / 2), upper: s % 2 == 1 };
-                        let first = i * update.theta.row_stride + j;
-                        let blocks = n.div_ceil(codec::BLOCK);
-                        codec::pack(self.isa, *codec, how, first, pointers[s], blocks, place(s));
-                    }
                 }
             }
         }
