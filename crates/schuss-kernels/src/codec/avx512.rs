@@ -1,4 +1,4 @@
-//! Packing with AVX-512's own instructions: what the compiler makes of the portable code is three times as slow.
+//! Packing with AVX-512's own instructions.
 
 // SAFETY (all of it): the functions run only where `pack` and `unpack` know that the machine has the instruction set;
 // pointers are the caller's promise.
