@@ -62,7 +62,9 @@ pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
             });
             if bench.is_update() {
                 line["optimizer"] = json!(bench.optimizer());
-                arguments.set.iter().for_each(|setting| line["set"] = json!(setting));
+                if !arguments.set.is_empty() {
+                    line["set"] = json!(arguments.set);
+                }
                 line["gb_per_s"] = json!(rounded(bench.bytes() as f64 / median * 1e-12));
             }
             out.line(line)?;

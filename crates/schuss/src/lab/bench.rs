@@ -3,7 +3,7 @@
 
 use crate::choice::Choice;
 use crate::data::{Dataset, Pipeline};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layers::{
     Activation, Add, BatchNormalization, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, MaxPooling2D,
 };
@@ -194,16 +194,21 @@ pub struct Bench {
 impl Workload {
     /// Builds what is timed and makes a first step. Where gradients are given, another optimizer may stand in Adam's
     /// place, with settings as `state = 'int8'`.
-    pub fn start(self, optimizer: Option<&str>, settings: &[String], options: Options) -> Result<Bench> {
+    pub fn start(self, optimizer: Option<&str>, given: &[String], options: Options) -> Result<Bench> {
         match self {
+            Workload::Training { optimizer, .. } if !given.is_empty() => {
+                let message =
+                    format!("this work trains with {optimizer} as it is; settings are for updates alone, adam10m");
+                Err(Error::value("settings-of-no-update", message))
+            }
             Workload::Training { input, layers, batch, optimizer, settings } => {
                 let settings = settings.iter().map(|(name, x)| ((*name).to_owned(), Argument::Float(*x)));
                 let optimizer = optimizers::registry().make(optimizer, &settings.collect::<Vec<_>>())?;
                 Bench::training(&layers(Network::new(input)), batch, &optimizer, options)
             }
             Workload::Update { tensors, shape } => {
-                let words = format!("{}({})", optimizer.unwrap_or("adam"), settings.join(", "));
-                let words = if settings.is_empty() { optimizer.unwrap_or("adam") } else { &words };
+                let words = format!("{}({})", optimizer.unwrap_or("adam"), given.join(", "));
+                let words = if given.is_empty() { optimizer.unwrap_or("adam") } else { &words };
                 let optimizer = Choice::from_words(&optimizers::registry(), words);
                 Bench::update(tensors, &shape, optimizer.get()?, options)
             }
