@@ -1,11 +1,17 @@
 //! How fast convolutions run on one thread: `cargo run --release -p schuss-kernels --example convolution_rates`.
 //!
 //! Each line: a layer of a known network, and GFLOP/s of the outputs, of the derivative by the inputs and of the
-//! derivative by the kernel, counting what the definition counts (products with padding too), medians of some runs.
+//! derivative by the kernel, counting what the definition counts (products with padding too), the fastest of some runs over eight images; behind the
+//! comma by Winograd's products, where a plan may take them.
 
-use schuss_kernels::convolution::{Geometry, Target, Zeros, convolve, kernel_of, kernel_scratch_len, scratch_len};
+use schuss_kernels::convolution::{
+    Geometry, Method, Target, convolve, kernel_of, kernel_scratch_len, scratch_len, suits_winograd,
+    suits_winograd_kernel,
+};
 use schuss_kernels::{Buffer, Isa};
 use std::time::Instant;
+
+const IMAGES: usize = 8;
 
 fn geometry(side: usize, channels: usize, outputs: usize, size: usize, stride: usize, same: bool) -> Geometry {
     let out = if same { side.div_ceil(stride) } else { (side - size) / stride + 1 };
@@ -26,7 +32,7 @@ fn geometry(side: usize, channels: usize, outputs: usize, size: usize, stride: u
 fn main() {
     let isa = Isa::detect();
     println!("{}, one thread, GFLOP/s", isa.name());
-    println!("{:<34} {:>8} {:>8} {:>8}", "layer", "outputs", "inputs", "kernel");
+    println!("{:<34} {:>12} {:>12} {:>12}", "layer", "outputs", "inputs", "kernel");
     let layers = [
         ("convnet 1: 28² 1→32 3×3", geometry(28, 1, 32, 3, 1, false)),
         ("convnet 2: 13² 32→64 3×3", geometry(13, 32, 64, 3, 1, false)),
@@ -45,43 +51,49 @@ fn main() {
     ];
     for (name, g) in layers {
         let flop = 2.0 * (g.output_places() * g.kernel_rows() * g.outputs) as f64;
-        // Some MFLOP a call.
-        let images = (4e7 / flop).ceil().clamp(1.0, 256.0) as usize;
+        let flop = flop * IMAGES as f64;
         let fill = |n: usize| {
             let mut b = Buffer::zeros(n);
             b.iter_mut().enumerate().for_each(|(i, x)| *x = (i % 17) as f32 / 17.0 - 0.4);
             b
         };
-        let (mut x, mut y) = (fill(images * g.input_len()), fill(images * g.output_len()));
-        let mut w = fill(g.kernel_rows() * g.outputs);
-        let longest = scratch_len(isa, &g, false).max(scratch_len(isa, &g, true)).max(kernel_scratch_len(isa, &g));
-        let mut scratch = Buffer::zeros(longest);
-        let rate = |f: &mut dyn FnMut()| {
-            let mut seconds: Vec<f64> = (0..25)
-                .map(|_| {
+        let methods = |suits: bool| if suits { vec![Method::Plain, Method::Winograd] } else { vec![Method::Plain] };
+        let rates = |suits: bool, f: &mut dyn FnMut(Method)| {
+            let one = |method| {
+                let mut fastest = f64::INFINITY;
+                for _ in 0..25 {
                     let start = Instant::now();
-                    f();
-                    start.elapsed().as_secs_f64()
-                })
-                .collect();
-            seconds.sort_by(f64::total_cmp);
-            flop * images as f64 / seconds[seconds.len() / 2] / 1e9
+                    f(method);
+                    fastest = fastest.min(start.elapsed().as_secs_f64());
+                }
+                format!("{:.0}", flop / fastest / 1e9)
+            };
+            methods(suits).into_iter().map(one).collect::<Vec<_>>().join(", ")
         };
-        // SAFETY: the buffers hold so many images, and the scratch is long enough.
-        let outputs = rate(&mut || unsafe {
-            let mut target = Target::Store { to: y.as_mut_ptr(), stride: g.outputs };
-            convolve(isa, &g, false, 0..images, x.as_ptr(), w.as_ptr(), Zeros::Look, &mut scratch, &mut target);
+        let convolved = |turned: bool| {
+            let (from, to) = match turned {
+                false => (fill(IMAGES * g.input_len()), fill(IMAGES * g.output_len())),
+                true => (fill(IMAGES * g.output_len()), fill(IMAGES * g.input_len())),
+            };
+            let (w, mut to, stride) =
+                (fill(g.kernel_rows() * g.outputs), to, if turned { g.channels } else { g.outputs });
+            rates(suits_winograd(&g, turned), &mut |method| {
+                let mut scratch = Buffer::zeros(scratch_len(isa, &g, turned, method));
+                let mut target = Target::Store { to: to.as_mut_ptr(), stride };
+                // SAFETY: the buffers hold so many images, and the scratch is long enough.
+                unsafe {
+                    convolve(isa, &g, turned, 0..IMAGES, from.as_ptr(), w.as_ptr(), method, &mut scratch, &mut target);
+                }
+            })
+        };
+        let (x, y) = (fill(IMAGES * g.input_len()), fill(IMAGES * g.output_len()));
+        let mut w = fill(g.kernel_rows() * g.outputs);
+        let kernel = rates(suits_winograd_kernel(&g, IMAGES), &mut |method| {
+            let mut scratch = Buffer::zeros(kernel_scratch_len(isa, &g, method));
+            let (x, y, w) = (x.as_ptr(), y.as_ptr(), w.as_mut_ptr());
+            // SAFETY: as above.
+            unsafe { kernel_of(isa, &g, 0..IMAGES, x, y, w, false, method, &mut scratch) };
         });
-        // SAFETY: as above.
-        let inputs = rate(&mut || unsafe {
-            let mut target = Target::Store { to: x.as_mut_ptr(), stride: g.channels };
-            convolve(isa, &g, true, 0..images, y.as_ptr(), w.as_ptr(), Zeros::Look, &mut scratch, &mut target);
-        });
-        let x = fill(images * g.input_len());
-        // SAFETY: as above.
-        let kernel = rate(&mut || unsafe {
-            kernel_of(isa, &g, 0..images, x.as_ptr(), y.as_ptr(), w.as_mut_ptr(), false, Zeros::Look, &mut scratch);
-        });
-        println!("{name:<34} {outputs:>8.0} {inputs:>8.0} {kernel:>8.0}");
+        println!("{name:<34} {:>12} {:>12} {kernel:>12}", convolved(false), convolved(true));
     }
 }

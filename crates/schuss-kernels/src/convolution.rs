@@ -19,9 +19,34 @@ use std::hint::black_box;
 use std::ops::Range;
 
 mod sparse;
+mod winograd;
 
 use sparse::Sparse;
-pub use sparse::Zeros;
+use winograd::Winograd;
+pub use winograd::together;
+
+/// How the products of a convolution are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// All of them.
+    Plain,
+    /// Those with zeros are left out wherever that can be done.
+    Sparse,
+    /// Those with zeros are left out where there are enough of them. The bits are those of `Plain`.
+    Look,
+    /// A quarter of them, of numbers at points (`winograd`).
+    Winograd,
+}
+
+/// Can the outputs or, if turned, the inputs be computed by [`Method::Winograd`], and are they likely to be sooner?
+pub fn suits_winograd(g: &Geometry, turned: bool) -> bool {
+    winograd::suits(g, turned)
+}
+
+/// The same for the derivative by the kernel, over so many images at once.
+pub fn suits_winograd_kernel(g: &Geometry, images: usize) -> bool {
+    winograd::suits_kernel(g, images)
+}
 
 /// A convolution of images `[spatial…, channels]` with 1 to 3 spatial axes, the missing ones in front of size 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -318,7 +343,10 @@ struct Segment {
 }
 
 /// Numbers of scratch memory for [`convolve`].
-pub fn scratch_len(isa: Isa, g: &Geometry, turned: bool) -> usize {
+pub fn scratch_len(isa: Isa, g: &Geometry, turned: bool, method: Method) -> usize {
+    if method == Method::Winograd {
+        return winograd::scratch_len(kernels(isa), g, turned);
+    }
     let (walk, width) = (if turned { Walk::turned(g) } else { Walk::forward(g) }, kernels(isa).width());
     let k = product(walk.size) * walk.channels / walk.groups;
     let (copy, image) = match turned && g.strided() {
@@ -334,7 +362,10 @@ fn residue_copy_len(g: &Geometry) -> usize {
 }
 
 /// Numbers of scratch memory for [`kernel_of`].
-pub fn kernel_scratch_len(isa: Isa, g: &Geometry) -> usize {
+pub fn kernel_scratch_len(isa: Isa, g: &Geometry, method: Method) -> usize {
+    if method == Method::Winograd {
+        return winograd::kernel_scratch_len(kernels(isa), g);
+    }
     let walk = Walk::forward(g);
     let sparse = sparse::kernel_scratch_len(kernels(isa), g, &walk);
     4 * LINE + walk.copy_len() + segments_len(walk.row_count()).max(sparse)
@@ -368,7 +399,7 @@ impl<'a> Scratch<'a> {
 
 /// The outputs of these images: y = x ∗ w; if `turned`, x from y. `x` is the first number of image 0 of what is walked
 /// over, `w` the kernel `[size…, channels / groups, outputs]`. Rows of the result are places of images, image after image.
-/// If turned, products with zeros of `x` are left out where `zeros` says so.
+/// Products with zeros are left out of the inputs only.
 ///
 /// # Safety
 /// This machine has `isa`; the images and the kernel can be read; where results are stored can be written and overlaps
@@ -383,10 +414,14 @@ pub unsafe fn convolve(
     images: Range<usize>,
     x: *const f32,
     w: *const f32,
-    zeros: Zeros,
+    method: Method,
     scratch: &mut [f32],
     target: &mut Target,
 ) {
+    if method == Method::Winograd {
+        // SAFETY: the caller's promise.
+        return unsafe { winograd::convolve(kernels(isa), g, turned, images, x, w, Scratch(scratch), target) };
+    }
     if turned && g.strided() {
         // SAFETY: the caller's promise.
         return unsafe { by_residues(kernels(isa), g, images, x, w, Scratch(scratch), target) };
@@ -394,7 +429,7 @@ pub unsafe fn convolve(
     let walk = if turned { Walk::turned(g) } else { Walk::forward(g) };
     let kernels = kernels(isa);
     let mut scratch = Scratch(scratch);
-    if turned && sparse::pays_for_inputs(kernels, zeros, g, &walk, &images, x) {
+    if turned && sparse::pays_for_inputs(kernels, method, g, &walk, &images, x) {
         // SAFETY: the caller's promise.
         return unsafe { sparse::turned(kernels, g, &walk, images, x, w, &mut scratch, target) };
     }
@@ -640,7 +675,6 @@ unsafe fn turn(kernels: &Kernels, g: &Geometry, group: usize, col: usize, cols: 
 }
 
 /// The derivative by the kernel, summed over these images: w from x and y, written to `w`, or added to what is there.
-/// Products with zeros of `y` are left out where `zeros` says so.
 ///
 /// # Safety
 /// As for [`convolve`]; `w` can be written.
@@ -655,16 +689,18 @@ pub unsafe fn kernel_of(
     y: *const f32,
     w: *mut f32,
     add: bool,
-    zeros: Zeros,
+    method: Method,
     scratch: &mut [f32],
 ) {
-    let walk = Walk::forward(g);
-    let kernels = kernels(isa);
-    let mut scratch = Scratch(scratch);
+    let (walk, kernels, mut scratch) = (Walk::forward(g), kernels(isa), Scratch(scratch));
+    if method == Method::Winograd {
+        // SAFETY: the caller's promise.
+        return unsafe { winograd::kernel_of(kernels, g, images, x, y, w, add, scratch) };
+    }
     let copy = scratch.take(walk.copy_len());
     // SAFETY: the copy was just taken.
     unsafe { std::slice::from_raw_parts_mut(copy, walk.copy_len()).fill(0.0) };
-    if sparse::pays_for_kernel(kernels, zeros, g, &walk, &images, y) {
+    if sparse::pays_for_kernel(kernels, method, g, &walk, &images, y) {
         // SAFETY: the caller's promise.
         return unsafe { sparse::kernel_of(kernels, g, &walk, images, x, y, w, add, copy, &mut scratch) };
     }
@@ -799,6 +835,7 @@ struct Kernels {
     depthwise: Depthwise,
     depthwise_kernel: DepthwiseKernel,
     sparse: &'static Sparse,
+    winograd: &'static Winograd,
 }
 
 impl Kernels {
@@ -811,7 +848,7 @@ impl Kernels {
 fn kernels(isa: Isa) -> &'static Kernels {
     macro_rules! kernels {
         (
-            $register:ty, $kernel:ident, $pack:expr, $depthwise:ident, $depthwise_kernel:ident, $sparse:expr,
+            $register:ty, $kernel:ident, $pack:expr, $depthwise:ident, $depthwise_kernel:ident, $sparse:expr, $winograd:expr,
             $($rows:literal)*
         ) => {{
             const KERNELS: &[[Kernel; 2]] = &[$([$kernel::<$rows, 1>, $kernel::<$rows, 2>]),*];
@@ -823,6 +860,7 @@ fn kernels(isa: Isa) -> &'static Kernels {
                 depthwise: $depthwise,
                 depthwise_kernel: $depthwise_kernel,
                 sparse: &$sparse,
+                winograd: &$winograd,
             };
             &ALL
         }};
@@ -831,17 +869,20 @@ fn kernels(isa: Isa) -> &'static Kernels {
         Isa::Portable => {
             kernels!(
                 Wide, kernel_portable, pack::<Wide>, depthwise_portable, depthwise_kernel_portable, sparse::PORTABLE,
+                winograd::PORTABLE,
                 1 2 3 4
             )
         }
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => kernels!(
             Avx2, kernel_avx2, pack_avx2, depthwise_avx2, depthwise_kernel_avx2, sparse::AVX2,
+                winograd::AVX2,
             1 2 3 4 5 6
         ),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => kernels!(
             Avx512, kernel_avx512, pack_avx512, depthwise_avx512, depthwise_kernel_avx512, sparse::AVX512,
+                winograd::AVX512,
             1 2 3 4 5 6 7 8 9 10 11 12 13 14
         ),
     }

@@ -6,7 +6,7 @@
 //! look-ups and failures.
 
 use crate::codec::Codec;
-use crate::convolution::{self, Geometry, Zeros};
+use crate::convolution::{self, Geometry, Method};
 use crate::copies::{self, Piece};
 use crate::product::{self, Matrix, Tile};
 use crate::rows::{self, Rows, RowsMut};
@@ -110,6 +110,8 @@ pub enum Work {
         geometry: Geometry,
         /** From outputs to inputs? */
         turned: bool,
+        /** How products are made. */
+        method: Method,
         /** Images. */
         x: View,
         /** The kernel. */
@@ -119,6 +121,8 @@ pub enum Work {
     KernelOf {
         /** What lies where. */
         geometry: Geometry,
+        /** How products are made. */
+        method: Method,
         /** Which images. */
         images: Range<usize>,
         /** Inputs. */
@@ -366,10 +370,10 @@ fn scratch_len(isa: Isa, call: &Call, finishes: &[Finish]) -> usize {
         Work::Product { k, .. } => product::scratch_len(isa, call.rows.len(), call.cols.len(), *k),
         Work::Map | Work::Fold { .. } => BLOCK,
         Work::SumRows { source, .. } => 2 * BLOCK + blocks(Some(*source)),
-        Work::Convolve { geometry, turned, .. } => {
-            convolution::scratch_len(isa, geometry, *turned).next_multiple_of(16)
+        Work::Convolve { geometry, turned, method, .. } => {
+            convolution::scratch_len(isa, geometry, *turned, *method).next_multiple_of(16)
         }
-        Work::KernelOf { geometry, .. } => convolution::kernel_scratch_len(isa, geometry),
+        Work::KernelOf { geometry, method, .. } => convolution::kernel_scratch_len(isa, geometry, *method),
         Work::Windows { f, geometry, .. } => windows::scratch_len(*f, geometry).next_multiple_of(16),
         Work::Arrange { places, .. } => (places * call.cols.len()).next_multiple_of(16),
         Work::Symmetric { f, .. } => 2 * f.work(call.rows.end),
@@ -495,8 +499,8 @@ impl Run<'_> {
                         col += n;
                     }
                 }
-                Work::Convolve { geometry, turned, x, w } => {
-                    let own = convolution::scratch_len(self.isa, geometry, *turned).next_multiple_of(16);
+                Work::Convolve { geometry, turned, method, x, w } => {
+                    let own = convolution::scratch_len(self.isa, geometry, *turned, *method).next_multiple_of(16);
                     let (own, more) = scratch.split_at_mut(own);
                     let finish = &self.finishes[call.finish.expect("a convolution has a finish")];
                     let places = if *turned { geometry.input_places() } else { geometry.output_places() };
@@ -505,11 +509,11 @@ impl Run<'_> {
                     let mut done = |tile: Tile| self.finish(finish, tile, more);
                     let mut target = self.target(finish, &mut done);
                     let (x, w) = (self.at(*x, 0, 0), self.at(*w, 0, 0));
-                    convolution::convolve(self.isa, geometry, *turned, images, x, w, Zeros::Look, own, &mut target);
+                    convolution::convolve(self.isa, geometry, *turned, images, x, w, *method, own, &mut target);
                 }
-                Work::KernelOf { geometry, images, x, y, to, add } => {
+                Work::KernelOf { geometry, method, images, x, y, to, add } => {
                     let (x, y, to) = (self.at(*x, 0, 0), self.at(*y, 0, 0), self.at(*to, rows.start, 0));
-                    convolution::kernel_of(self.isa, geometry, images.clone(), x, y, to, *add, Zeros::Look, scratch);
+                    convolution::kernel_of(self.isa, geometry, images.clone(), x, y, to, *add, *method, scratch);
                 }
                 Work::Windows { f, geometry, x, v } => {
                     let own = windows::scratch_len(*f, geometry).next_multiple_of(16);

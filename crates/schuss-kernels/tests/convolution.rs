@@ -1,6 +1,9 @@
 //! Convolutions and their derivatives against naive sums in f64, on every instruction set of the machine.
 
-use schuss_kernels::convolution::{Geometry, Target, Zeros, convolve, kernel_of, kernel_scratch_len, scratch_len};
+use schuss_kernels::convolution::{
+    Geometry, Method, Target, convolve, kernel_of, kernel_scratch_len, scratch_len, suits_winograd,
+    suits_winograd_kernel, together,
+};
 use schuss_kernels::product::Tile;
 use schuss_kernels::random::fill_uniform;
 use schuss_kernels::{Buffer, Isa};
@@ -131,17 +134,17 @@ impl Images {
         [outputs, inputs, kernel]
     }
     /// The outputs or, if turned, the inputs; stored, and handed on in tiles.
-    fn convolved(&self, isa: Isa, turned: bool, zeros: Zeros) -> Vec<f32> {
+    fn convolved(&self, isa: Isa, turned: bool, method: Method) -> Vec<f32> {
         let g = &self.g;
         let (from, channels, len) =
             if turned { (&self.y, g.channels, self.x.len()) } else { (&self.x, g.outputs, self.y.len()) };
-        let mut scratch = numbers(scratch_len(isa, g, turned), 4);
+        let mut scratch = numbers(scratch_len(isa, g, turned, method), 4);
         let (mut stored, mut tiles) = (vec![0.0; len], vec![0.0; len]);
         let (from, w) = (from.as_ptr(), self.w.as_ptr());
         // SAFETY: the buffers hold three images; the first one is left out.
         unsafe {
             let mut target = Target::Store { to: stored.as_mut_ptr(), stride: channels };
-            convolve(isa, g, turned, 1..IMAGES, from, w, zeros, &mut scratch, &mut target);
+            convolve(isa, g, turned, 1..IMAGES, from, w, method, &mut scratch, &mut target);
             let mut done = |t: Tile| {
                 for row in 0..t.rows {
                     for col in 0..t.cols {
@@ -150,24 +153,25 @@ impl Images {
                 }
             };
             let mut target = Target::Tiles(&mut done);
-            convolve(isa, g, turned, 1..IMAGES, from, w, zeros, &mut scratch, &mut target);
+            convolve(isa, g, turned, 1..IMAGES, from, w, method, &mut scratch, &mut target);
         }
         assert!(stored == tiles, "{} {g:?} turned {turned}: in tiles it is something else", isa.name());
         stored
     }
-    /// The kernel's derivative, as a whole and in parts.
-    fn kernel(&self, isa: Isa, zeros: Zeros) -> Vec<f32> {
+    /// The kernel's derivative, as a whole and, where images are not summed together, in parts.
+    fn kernel(&self, isa: Isa, method: Method) -> Vec<f32> {
         let g = &self.g;
-        let mut scratch = numbers(kernel_scratch_len(isa, g), 4);
+        let apart = method != Method::Winograd || together(g) == 1;
+        let mut scratch = numbers(kernel_scratch_len(isa, g, method), 4);
         let (mut whole, mut parts) = (numbers(self.w.len(), 6), numbers(self.w.len(), 7));
         // SAFETY: as above.
         unsafe {
             let (x, y) = (self.x.as_ptr(), self.y.as_ptr());
-            kernel_of(isa, g, 1..IMAGES, x, y, whole.as_mut_ptr(), false, zeros, &mut scratch);
-            kernel_of(isa, g, 1..2, x, y, parts.as_mut_ptr(), false, zeros, &mut scratch);
-            kernel_of(isa, g, 2..IMAGES, x, y, parts.as_mut_ptr(), true, zeros, &mut scratch);
+            kernel_of(isa, g, 1..IMAGES, x, y, whole.as_mut_ptr(), false, method, &mut scratch);
+            kernel_of(isa, g, 1..2, x, y, parts.as_mut_ptr(), false, method, &mut scratch);
+            kernel_of(isa, g, 2..IMAGES, x, y, parts.as_mut_ptr(), true, method, &mut scratch);
         }
-        assert!(whole[..] == parts[..], "{} {g:?}: the kernel in parts is another", isa.name());
+        assert!(!apart || whole[..] == parts[..], "{} {g:?}: the kernel in parts is another", isa.name());
         whole.to_vec()
     }
 }
@@ -179,9 +183,9 @@ fn all_agree_with_naive_sums() {
             let images = Images::new(g, 1);
             let [outputs, inputs, kernel] = images.naive();
             let what = format!("{} {g:?}", isa.name());
-            close(&format!("{what} outputs"), &images.convolved(isa, false, Zeros::Look), &outputs);
-            close(&format!("{what} inputs"), &images.convolved(isa, true, Zeros::Look), &inputs);
-            close(&format!("{what} kernel"), &images.kernel(isa, Zeros::Look), &kernel);
+            close(&format!("{what} outputs"), &images.convolved(isa, false, Method::Look), &outputs);
+            close(&format!("{what} inputs"), &images.convolved(isa, true, Method::Look), &inputs);
+            close(&format!("{what} kernel"), &images.kernel(isa, Method::Look), &kernel);
         }
     }
 }
@@ -212,19 +216,98 @@ fn products_with_zeros_may_be_left_out() {
             for every in [1, 4, 11] {
                 let images = Images::new(g, every);
                 let what = format!("{} {g:?}, one in {every}", isa.name());
-                let inputs = images.convolved(isa, true, Zeros::Multiply);
-                let kernel = images.kernel(isa, Zeros::Multiply);
+                let inputs = images.convolved(isa, true, Method::Plain);
+                let kernel = images.kernel(isa, Method::Plain);
                 if every == 4 {
                     let [_, naive_inputs, naive_kernel] = images.naive();
                     close(&what, &inputs, &naive_inputs);
                     close(&what, &kernel, &naive_kernel);
                 }
-                for zeros in [Zeros::Skip, Zeros::Look] {
-                    assert!(bits(&images.convolved(isa, true, zeros)) == bits(&inputs), "{what}, {zeros:?}: inputs");
-                    assert!(bits(&images.kernel(isa, zeros)) == bits(&kernel), "{what}, {zeros:?}: kernel");
+                for method in [Method::Sparse, Method::Look] {
+                    assert!(bits(&images.convolved(isa, true, method)) == bits(&inputs), "{what}, {method:?}: inputs");
+                    assert!(bits(&images.kernel(isa, method)) == bits(&kernel), "{what}, {method:?}: kernel");
                 }
             }
         }
+    }
+}
+
+/// Pictures of 3 × 3 windows: sides that tiles fit and leave over, channels on both sides of registers and panels, all
+/// paddings there are, and more tiles than are taken together.
+fn windows_of_three() -> Vec<Geometry> {
+    let sides =
+        [(8, 8, 16, 16), (9, 6, 17, 33), (4, 13, 40, 8), (5, 5, 9, 70), (30, 17, 8, 20), (1, 2, 3, 5), (3, 4, 1, 1)];
+    let same = |(height, width, channels, outputs): (usize, usize, usize, usize)| {
+        let g = geometry([1, height.max(3), width.max(3)], channels, outputs, [1, 3, 3]);
+        padded(Geometry { input: [1, height, width], ..g }, [0, 1, 1], [1, height, width])
+    };
+    let all = |before: [usize; 2], behind: [usize; 2]| {
+        let output = [1, 7 + before[0] + behind[0] - 2, 10 + before[1] + behind[1] - 2];
+        padded(geometry([1, 7, 10], 12, 18, [1, 3, 3]), [0, before[0], before[1]], output)
+    };
+    let paddings = [all([0, 0], [0, 0]), all([2, 2], [0, 0]), all([0, 1], [2, 1]), all([2, 2], [2, 2])];
+    // Inputs in the last lines that no window sees.
+    let unseen = padded(geometry([1, 9, 9], 10, 10, [1, 3, 3]), [0; 3], [1, 5, 6]);
+    sides.into_iter().map(same).chain(paddings).chain([unseen]).collect()
+}
+
+#[test]
+fn a_quarter_of_the_products_is_enough() {
+    for isa in Isa::all_available() {
+        for g in windows_of_three() {
+            let images = Images::new(g, 1);
+            let [outputs, inputs, kernel] = images.naive();
+            let what = format!("{} {g:?}", isa.name());
+            close(&format!("{what} outputs"), &images.convolved(isa, false, Method::Winograd), &outputs);
+            close(&format!("{what} inputs"), &images.convolved(isa, true, Method::Winograd), &inputs);
+            close(&format!("{what} kernel"), &images.kernel(isa, Method::Winograd), &kernel);
+        }
+    }
+}
+
+/// Where a call begins and ends changes no bit, as long as it parts no images that are summed together.
+#[test]
+fn images_are_summed_in_groups_that_do_not_depend_on_the_call() {
+    let g = padded(geometry([1, 8, 8], 20, 24, [1, 3, 3]), [0, 1, 1], [1, 8, 8]);
+    let group = together(&g);
+    assert!(group > 1, "one image alone is enough: {group}");
+    let (isa, all) = (Isa::detect(), 3 * group + 1);
+    let (x, y) = (numbers(all * g.input_len(), 1), numbers(all * g.output_len(), 2));
+    let mut scratch = numbers(kernel_scratch_len(isa, &g, Method::Winograd), 4);
+    let mut sum = |calls: &[std::ops::Range<usize>]| {
+        let mut w = numbers(g.kernel_rows() * g.outputs, 3);
+        for (i, images) in calls.iter().enumerate() {
+            let (x, y, w) = (x.as_ptr(), y.as_ptr(), w.as_mut_ptr());
+            // SAFETY: the buffers hold so many images.
+            unsafe { kernel_of(isa, &g, images.clone(), x, y, w, i > 0, Method::Winograd, &mut scratch) };
+        }
+        w.to_vec()
+    };
+    let whole = sum(&[1..all]);
+    assert!(whole == sum(&[1..group, group..3 * group, 3 * group..all]));
+    assert!(whole != sum(&[1..group + 1, group + 1..all]), "it does not matter how images are grouped");
+}
+
+/// The products that are left out cost about a bit: the error stays near that of the plain sum.
+#[test]
+fn a_quarter_of_the_products_loses_a_bit() {
+    let isa = Isa::detect();
+    let g = padded(geometry([1, 16, 16], 64, 64, [1, 3, 3]), [0, 1, 1], [1, 16, 16]);
+    assert!(suits_winograd(&g, false) && suits_winograd(&g, true) && suits_winograd_kernel(&g, 8));
+    let images = Images::new(g, 1);
+    let naive = images.naive();
+    let error = |found: &[f32], want: &[f64]| {
+        let squares: f64 = found.iter().zip(want).map(|(f, w)| (f64::from(*f) - w).powi(2)).sum();
+        (squares / want.len() as f64).sqrt()
+    };
+    let errors = |method| {
+        let found =
+            [images.convolved(isa, false, method), images.convolved(isa, true, method), images.kernel(isa, method)];
+        std::array::from_fn::<f64, 3, _>(|i| error(&found[i], &naive[i]))
+    };
+    let (plain, fewer) = (errors(Method::Plain), errors(Method::Winograd));
+    for (what, (plain, fewer)) in ["outputs", "inputs", "kernel"].iter().zip(plain.into_iter().zip(fewer)) {
+        assert!(fewer < 3.0 * plain, "{what}: {fewer:.2e} where the plain sum has {plain:.2e}");
     }
 }
 

@@ -4,21 +4,10 @@
 //! bits are those of the whole chain (but for the sign of a 0 that a denormal was flushed to). A number that is not
 //! finite is not found where it would only meet zeros.
 
-use super::{BLOCK, Geometry, Kernels, Scratch, Target, Walk, product, turn};
+use super::{BLOCK, Geometry, Kernels, Method, Scratch, Target, Walk, product, turn};
 use crate::lane::Register;
 use crate::product::{Matrix, Tile};
 use std::ops::Range;
-
-/// Are products with zeros left out?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Zeros {
-    /// Where there are enough of them.
-    Look,
-    /// Never.
-    Multiply,
-    /// Wherever it can be done.
-    Skip,
-}
 
 /// A number that is not 0, and where that begins which it is multiplied with.
 #[derive(Clone, Copy, Debug)]
@@ -124,16 +113,16 @@ pub(super) fn kernel_scratch_len(kernels: &Kernels, g: &Geometry, walk: &Walk) -
 /// Does leaving products out pay for the derivative by the kernel?
 pub(super) fn pays_for_kernel(
     kernels: &Kernels,
-    zeros: Zeros,
+    method: Method,
     g: &Geometry,
     walk: &Walk,
     images: &Range<usize>,
     y: *const f32,
 ) -> bool {
-    if zeros == Zeros::Multiply || !possible(kernels, walk, g) || images.is_empty() {
+    if method == Method::Plain || !possible(kernels, walk, g) || images.is_empty() {
         return false;
     }
-    if zeros == Zeros::Skip {
+    if method == Method::Sparse {
         return true;
     }
     // Multiply-adds of registers, for each number of the outputs.
@@ -274,17 +263,17 @@ pub(super) fn scratch_len(kernels: &Kernels, g: &Geometry, walk: &Walk) -> usize
 /// Does leaving products out pay for the derivative by the inputs?
 pub(super) fn pays_for_inputs(
     kernels: &Kernels,
-    zeros: Zeros,
+    method: Method,
     g: &Geometry,
     walk: &Walk,
     images: &Range<usize>,
     y: *const f32,
 ) -> bool {
     let fits = walk.pitch[2] * g.outputs * kernels.width() < u32::MAX as usize;
-    if zeros == Zeros::Multiply || !possible(kernels, walk, g) || g.strides != [1; 3] || !fits || images.is_empty() {
+    if method == Method::Plain || !possible(kernels, walk, g) || g.strides != [1; 3] || !fits || images.is_empty() {
         return false;
     }
-    if zeros == Zeros::Skip {
+    if method == Method::Sparse {
         return true;
     }
     let registers = g.channels.div_ceil(kernels.count);

@@ -116,7 +116,7 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
             source.operands.iter().for_each(|v| touch(*v, summed, cols, false));
             onto.iter().for_each(|v| touch(*v, rows, cols, false));
         }
-        Work::Convolve { geometry, turned, x, w } => {
+        Work::Convolve { geometry, turned, x, w, .. } => {
             geometry.check();
             let (from, to) = (geometry.input_places(), geometry.output_places());
             let (from, to) = if *turned { (to, from) } else { (from, to) };

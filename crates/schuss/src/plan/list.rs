@@ -29,7 +29,7 @@ use crate::graph::ops::window::Window;
 use crate::graph::ops::window_spread::WindowSpread;
 use crate::graph::ops::window_sum::WindowSum;
 use crate::graph::{Graph, Value};
-use schuss_kernels::convolution::Geometry;
+use schuss_kernels::convolution::{Geometry, Method};
 use schuss_kernels::copies::Piece;
 use schuss_kernels::rows::{RowFold, RowMap};
 use schuss_kernels::symmetric::Symmetric;
@@ -48,9 +48,9 @@ pub enum Kernel {
     /// Sums over the rows of each part of the samples.
     SumParts { x: Value, parts: usize },
     /// A convolution, or from its outputs to its inputs.
-    Convolve { x: Value, w: Value, geometry: Geometry, turned: bool },
+    Convolve { x: Value, w: Value, geometry: Geometry, turned: bool, method: Method },
     /// The derivative by a convolution's kernel, for each part of the samples.
-    Correlate { x: Value, y: Value, geometry: Geometry, parts: usize },
+    Correlate { x: Value, y: Value, geometry: Geometry, parts: usize, method: Method },
     /// What becomes of windows that move over images, or back.
     Windows { f: WindowMap, x: Value, v: Option<Value>, geometry: Geometry },
     /// Samples put together from pieces of others, and of zeros: from where, numbers of a sample there, and what of it.
@@ -214,15 +214,15 @@ impl<'g> List<'g> {
         }
         if let Some(op) = g.operation::<Convolution>(v) {
             let geometry = self.geometry(&op.window, op.groups, x(0), v);
-            return ends(Kernel::Convolve { x: x(0), w: x(1), geometry, turned: false });
+            return ends(Kernel::Convolve { x: x(0), w: x(1), geometry, turned: false, method: Method::Look });
         }
         if let Some(op) = g.operation::<ConvolutionInput>(v) {
             let geometry = self.geometry(&op.window, op.groups, v, x(0));
-            return ends(Kernel::Convolve { x: x(0), w: x(1), geometry, turned: true });
+            return ends(Kernel::Convolve { x: x(0), w: x(1), geometry, turned: true, method: Method::Look });
         }
         if let Some(op) = g.operation::<KernelParts>(v) {
             let geometry = self.geometry(&op.window, op.groups, x(0), x(1));
-            return ends(Kernel::Correlate { x: x(0), y: x(1), geometry, parts: op.parts });
+            return ends(Kernel::Correlate { x: x(0), y: x(1), geometry, parts: op.parts, method: Method::Look });
         }
         if let Some(kernel) = self.windows_of(v).or_else(|| self.arrangement(v)) {
             return ends(kernel);

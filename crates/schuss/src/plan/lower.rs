@@ -7,6 +7,7 @@ use crate::graph::Value;
 use crate::graph::ops::broadcast_to::BroadcastTo;
 use crate::graph::ops::constant::Constant;
 use crate::graph::ops::input::{Input, Source};
+use schuss_kernels::convolution::Method;
 use schuss_kernels::copies::Piece;
 use schuss_kernels::program::{Call, CrossEntropy, Finish, Phase, Program, Update, View, Work, share};
 use schuss_kernels::rows::RowFold;
@@ -244,18 +245,18 @@ impl Lowering<'_> {
                 };
                 return (0..*parts).map(one).collect();
             }
-            Kernel::Convolve { x, w, geometry, turned } => {
+            Kernel::Convolve { x, w, geometry, turned, method } => {
                 let channels = if *turned { geometry.outputs } else { geometry.channels };
                 let (x, w) = (self.dense(*x, channels), self.dense(*w, geometry.outputs));
-                Work::Convolve { geometry: *geometry, turned: *turned, x, w }
+                Work::Convolve { geometry: *geometry, turned: *turned, method: *method, x, w }
             }
-            Kernel::Correlate { x, y, geometry, parts } => {
+            Kernel::Correlate { x, y, geometry, parts, method } => {
                 let (samples, height) = (list.sizes(*x)[0], geometry.kernel_rows());
                 let (x, y) = (self.dense(*x, geometry.channels), self.dense(*y, geometry.outputs));
                 let to = self.dense(made(), cols);
                 let one = |i: usize| {
                     let images = share(samples, *parts, i);
-                    let work = Work::KernelOf { geometry: *geometry, images, x, y, to, add: false };
+                    let work = Work::KernelOf { geometry: *geometry, method: *method, images, x, y, to, add: false };
                     Call { rows: i * height..(i + 1) * height, ..call(work, None) }
                 };
                 return (0..*parts).map(one).collect();
@@ -402,6 +403,7 @@ impl Lowering<'_> {
             None => format!("v{}", v.index()),
         };
         let turned = |v: Value, t: bool| format!("{}{}", word(v), if t { "ᵀ" } else { "" });
+        let by = |method: Method| if method == Method::Winograd { ", winograd" } else { "" };
         let what = match &step.kernel {
             Kernel::Map => "map".into(),
             Kernel::Product { a, b, transpose_a, transpose_b } => {
@@ -409,10 +411,12 @@ impl Lowering<'_> {
             }
             Kernel::Sum { x } => format!("sum {}", word(*x)),
             Kernel::SumParts { x, parts } => format!("sum {} in {parts} parts", word(*x)),
-            Kernel::Convolve { x, w, turned: false, .. } => format!("convolution {} ∗ {}", word(*x), word(*w)),
-            Kernel::Convolve { x, w, .. } => format!("convolution {} ∗ {}, turned", word(*x), word(*w)),
-            Kernel::Correlate { x, y, parts, .. } => {
-                format!("kernel of convolution {} to {} in {parts} parts", word(*x), word(*y))
+            Kernel::Convolve { x, w, turned, method, .. } => {
+                let turned = if *turned { ", turned" } else { "" };
+                format!("convolution {} ∗ {}{turned}{}", word(*x), word(*w), by(*method))
+            }
+            Kernel::Correlate { x, y, parts, method, .. } => {
+                format!("kernel of convolution {} to {} in {parts} parts{}", word(*x), word(*y), by(*method))
             }
             Kernel::Windows { f, x, v, .. } => {
                 let what = match f {

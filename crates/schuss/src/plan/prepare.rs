@@ -12,6 +12,7 @@ use crate::graph::ops::convolution_kernel::ConvolutionKernel;
 use crate::graph::ops::greater::Greater;
 use crate::graph::ops::max_pool::MaxPool;
 use crate::graph::ops::multiply::Multiply;
+use crate::graph::ops::negative::Negative;
 use crate::graph::ops::pool_scatter::PoolScatter;
 use crate::graph::ops::squared_deviations::SquaredDeviations;
 use crate::graph::ops::sum_to::SumTo;
@@ -111,8 +112,21 @@ fn number(g: &Graph, old: &Graph, v: Value, inputs: &[Value], batch: usize) -> O
     (!x.is_nan()).then_some(x)
 }
 
-/// The sum, in as many steps as it takes.
+/// The sum, in as many steps as it takes. A factor that all rows of many have in common, and a sign, are taken out of it:
+/// the derivative of a normalisation is made of sums that are the same then.
 fn summed(g: &mut Graph, x: Value, target: &Shape, batch: usize) -> Result<Value> {
+    if in_parts(g, x, target, batch).is_some() {
+        let inputs = g.node(x).inputs.clone();
+        if g.operation::<Negative>(x).is_some() {
+            let sum = summed(g, inputs[0], target, batch)?;
+            return g.negative(sum);
+        }
+        let common = (0..2).find(|i| g.operation::<Multiply>(x).is_some() && g.shape(inputs[*i]) == target);
+        if let Some(i) = common {
+            let sum = summed(g, inputs[1 - i], target, batch)?;
+            return g.multiply(sum, inputs[i]);
+        }
+    }
     let x = match in_parts(g, x, target, batch) {
         Some(parts) => g.apply(SumParts { parts }, &[x])?,
         None => sum_apart(g, x, target, batch)?,

@@ -248,6 +248,22 @@ fn many_places(b: &mut Build, x: Value) -> Result<Value> {
     let y = b.graph.tanh(y)?;
     flat(b, y)
 }
+/// Windows of three by three that take a quarter of the products: alone, pooled, on so many places that samples go through
+/// in slices, and on so few that images are summed together.
+fn windows_of_three(b: &mut Build, x: Value) -> Result<Value> {
+    let x = image(b, x, &[16, 16, 1])?;
+    let first = convolved(b, x, "one", (&[3, 3], 40), (1, 1, 1), true)?;
+    let y = b.graph.relu(first)?;
+    let y = convolved(b, y, "two", (&[3, 3], 40), (1, 1, 1), true)?;
+    let y = b.graph.add(y, first)?;
+    let y = b.graph.max_pool(y, &Window::valid(&[2, 2], &[2, 2], &[1, 1]))?;
+    let y = b.graph.tanh(y)?;
+    let y = convolved(b, y, "three", (&[3, 3], 33), (1, 1, 1), true)?;
+    let y = b.graph.tanh(y)?;
+    let y = b.graph.sum_to(y, &Shape::batch(&[1, 1, 33]))?;
+    let y = b.graph.scale(y, 1.0 / 64.0)?;
+    flat(b, y)
+}
 /// Channels apart, in groups, dilated, by steps without padding.
 fn groups(b: &mut Build, x: Value) -> Result<Value> {
     let x = image(b, x, &[5, 3, 6])?;
@@ -440,6 +456,15 @@ pub fn cases() -> Vec<Case> {
         case("noise", model(&[24], &[("n", noise), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
         case("images", model(&[90], &[("i", images), ("b", last::<3>)]), sparse, &[top::<1>], class(3), false, 32),
         case("image_slices", model(&[144], &[("i", many_places), ("b", last::<3>)]), sparse, &[], class(3), false, 64),
+        case(
+            "image_tiles",
+            model(&[256], &[("i", windows_of_three), ("b", last::<3>)]),
+            sparse,
+            &[],
+            class(3),
+            false,
+            64,
+        ),
         case("image_groups", model(&[90], &[("i", groups), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
         case("image_axes", model(&[90], &[("i", other_axes), ("b", last::<3>)]), sparse, &[], class(3), true, 0),
         case("image_pools", model(&[90], &[("i", pools), ("b", last::<3>)]), sparse, &[], class(3), false, 32),

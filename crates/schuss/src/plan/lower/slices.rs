@@ -4,6 +4,7 @@
 use super::Cut;
 use super::phases::{Access, reads};
 use crate::plan::list::{Kernel, List, Step};
+use schuss_kernels::convolution::{self, Method};
 use schuss_kernels::program::{Call, Work};
 use std::ops::Range;
 
@@ -69,6 +70,14 @@ fn follows(list: &List, run: &[usize], step: usize) -> bool {
     })
 }
 
+/// Images that a kernel's derivative sums together: a slice that parted them would change the sum.
+fn together(step: &Step) -> usize {
+    match &step.kernel {
+        Kernel::Correlate { geometry, method: Method::Winograd, .. } => convolution::together(geometry),
+        _ => 1,
+    }
+}
+
 /// The calls of a thread for a run's steps, in the order of slices.
 pub fn sliced(list: &List, steps: Vec<(usize, Vec<Call>)>) -> Vec<Call> {
     let numbers = |(i, _): &(usize, Vec<Call>)| {
@@ -77,7 +86,8 @@ pub fn sliced(list: &List, steps: Vec<(usize, Vec<Call>)>) -> Vec<Call> {
         if in_parts(step) { 0 } else { makes.into_iter().max().unwrap_or(0) / list.batch }
     };
     let largest = steps.iter().map(numbers).max().unwrap_or(0);
-    let slice = (CACHED / largest.max(1)).max(LEAST);
+    let together = steps.iter().map(|(i, _)| together(&list.steps[*i])).max().unwrap_or(1);
+    let slice = (CACHED / largest.max(1)).max(LEAST).next_multiple_of(together);
     if steps.len() < 2 || slice >= list.batch {
         return steps.into_iter().flat_map(|(_, calls)| calls).map(whole).collect();
     }

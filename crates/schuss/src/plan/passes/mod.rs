@@ -1,4 +1,4 @@
-//! Passes over the list of steps, one file each. Each can be switched off; the numbers stay the same.
+//! Passes over the list of steps, one file each. Each can be switched off; the numbers stay the same, but for `winograd`.
 
 use super::list::List;
 
@@ -6,6 +6,7 @@ mod cross_entropy;
 mod epilogue;
 mod recompute;
 mod update;
+mod winograd;
 
 pub use update::{NAME as UPDATE, Target, run as write, writes_follow_reads};
 
@@ -21,7 +22,7 @@ pub struct Pass {
 
 /// All passes over what is computed, in their order. The update's pass runs after them, as it needs to know the
 /// parameters.
-pub const PASSES: &[Pass] = &[cross_entropy::PASS, recompute::PASS, epilogue::PASS];
+pub const PASSES: &[Pass] = &[cross_entropy::PASS, recompute::PASS, epilogue::PASS, winograd::PASS];
 
 /// A decision that the lowering is told: how many threads.
 pub const SERIAL: (&str, &str) = ("serial", "a plan with little work runs on one thread");

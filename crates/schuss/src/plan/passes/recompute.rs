@@ -83,8 +83,7 @@ fn stored_anyway(list: &List, anchored: &mut [bool]) {
     let of_kernel = |v: Value| makers[v.index()].is_some_and(|m| list.steps[m].kernel != Kernel::Map);
     for step in &list.steps {
         let Kernel::SumParts { x, .. } = step.kernel else { continue };
-        let fresh = |i: &Value| of_kernel(*i) && !anchored[i.index()] && list.sizes(*i) == list.sizes(x);
-        let stored = of_kernel(x) || (list.elementwise(x) && list.graph.node(x).inputs.iter().any(fresh));
+        let stored = of_kernel(x) || (list.elementwise(x) && behind(list, x, &of_kernel, anchored));
         anchored[x.index()] |= stored;
     }
     let count = |v: Value| list.sizes(v).iter().product::<usize>();
@@ -94,6 +93,14 @@ fn stored_anyway(list: &List, anchored: &mut [bool]) {
             anchored[x.index()] |= smaller;
         }
     }
+}
+
+/// Is an input of the element-wise `v` a kernel's number that nobody keeps, or made of one?
+fn behind(list: &List, v: Value, of_kernel: &impl Fn(Value) -> bool, anchored: &[bool]) -> bool {
+    list.graph.node(v).inputs.iter().any(|i| {
+        let open = !anchored[i.index()] && list.sizes(*i) == list.sizes(v);
+        open && (of_kernel(*i) || (list.elementwise(*i) && behind(list, *i, of_kernel, anchored)))
+    })
 }
 
 /// Is the sum one over rows that are kept whole?
