@@ -43,6 +43,7 @@ impl Buffer {
         }
         // SAFETY: the piece is LINE bytes longer than the array, so the array fits after the next boundary.
         let start = NonNull::new(unsafe { piece.add(piece.align_offset(LINE)) }.cast::<f32>())?;
+        large_pages(piece, len * size_of::<f32>());
         Some(Buffer { piece, start, len })
     }
 
@@ -51,6 +52,25 @@ impl Buffer {
         Layout::from_size_align(bytes, ASKED).ok()
     }
 }
+
+/// Asks for pages of 2 MiB where the array has some: a step that goes through hundreds of megabytes then looks up
+/// addresses, and starts to read ahead, five hundred times less often. A wish: what the system says does not matter.
+#[cfg(target_os = "linux")]
+fn large_pages(piece: *mut u8, bytes: usize) {
+    const PAGE: usize = 2 << 20;
+    const MADV_HUGEPAGE: i32 = 14;
+    unsafe extern "C" {
+        fn madvise(at: *mut u8, bytes: usize, advice: i32) -> i32;
+    }
+    let skip = piece.align_offset(PAGE);
+    let whole = bytes.saturating_sub(skip) / PAGE * PAGE;
+    if whole > 0 {
+        // SAFETY: whole pages of this piece; the advice changes nothing that can be read.
+        unsafe { madvise(piece.add(skip), whole, MADV_HUGEPAGE) };
+    }
+}
+#[cfg(not(target_os = "linux"))]
+fn large_pages(_: *mut u8, _: usize) {}
 
 impl Drop for Buffer {
     fn drop(&mut self) {
