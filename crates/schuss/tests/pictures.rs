@@ -292,6 +292,26 @@ fn what_does_not_fit_into_memory_gives_the_same_bits() {
     assert!(errors.iter().all(|e| *e == errors[0]), "{errors:?}");
 }
 
+#[test]
+fn all_parts_share_the_memory() {
+    // 60 pictures of 106 KiB, 20 of which are held out.
+    let all: Vec<Vec<u8>> = cases().iter().map(|case| bytes(&case["file"])).collect();
+    let folder = (0..60).fold(Folder::new(), |folder, i| {
+        let part = ["train", "train", "test"][i % 3];
+        folder.with(&format!("{part}/{}/{i}", ["cat", "dog"][i / 3 % 2]), &all[i % all.len()])
+    });
+    let settings = |memory| [size(190, 190), mode("rgb"), ("memory", Argument::Int(memory))];
+    let kept = |data: &Dataset| match &data.features {
+        Features::Stored(stored) => (stored.kept(), false),
+        _ => (pixels(data).len(), true),
+    };
+    let loaded = load(&folder.0, &settings(2)).unwrap();
+    let [(train, _), (test, _)] = [kept(&loaded.train), kept(&loaded.test.unwrap())];
+    assert!(train + test <= 2 << 20 && train > 1 << 20 && test > 400 << 10, "{train} {test}");
+    let loaded = load(&folder.0, &settings(7)).unwrap();
+    assert!(kept(&loaded.train).1 && kept(&loaded.test.unwrap()).1);
+}
+
 /// A model of a random part of each picture, as it is and mixed with that of another one.
 fn small(side: usize, threads: usize) -> Model {
     let layers = Sequential::new(&[side, side, 3]).add(Flatten).add(Dense::new(2).activation("softmax"));

@@ -105,7 +105,8 @@ impl Reader for Pictures {
         // A held-out part alone is for testing.
         let (validation, test) = if test.is_none() { (None, validation) } else { (validation, test) };
         let classes = train.classes.clone();
-        let all = [Some(&train), validation.as_ref(), test.as_ref()].iter().flatten().map(|part| part.files.len()).sum();
+        let all =
+            [Some(&train), validation.as_ref(), test.as_ref()].iter().flatten().map(|part| part.files.len()).sum();
         let (mut digests, mut size) = (Vec::new(), 0);
         let mut part = |part: Part| {
             let (features, files) = self.decode(&part.files, all, wanted)?;
