@@ -263,10 +263,7 @@ fn what_does_not_fit_into_memory_gives_the_same_bits() {
     assert_eq!((stored.len(), whole.files), (pixels(&whole.train).len(), part.files));
     assert!(stored.len() > 10 << 20 && stored.kept() <= 1 << 20 && part.train.bytes() < 2 << 20);
     let trained = |data: &Dataset, threads| {
-        let layers = Sequential::new(&[95, 95, 3]).add(Flatten).add(Dense::new(2).activation("softmax"));
-        let model =
-            Model::new(layers).threads(threads).augment(&["random_crop(height=95, width=95)", "random_flip"]).unwrap();
-        let mut model = model.compile("adam", "sparse_categorical_crossentropy", &["accuracy"]).unwrap();
+        let mut model = small(95, threads);
         let options = FitOptions { epochs: 2, seed: 3, batch_size: Some(16.into()), ..FitOptions::default() };
         let history = model.fit(data, options).unwrap();
         (history.get("loss"), model)
@@ -280,12 +277,111 @@ fn what_does_not_fit_into_memory_gives_the_same_bits() {
     let [a, b] = [&whole.train, &part.train].map(|data| data.split(0.3, stream).unwrap().1);
     assert_eq!((a.len(), &a.targets), (b.len(), &b.targets));
     assert_eq!(model.predict(&a).unwrap(), model.predict(&b).unwrap());
-    // A file that is gone is an error of the step that needs it.
+    // A file that is gone is an error of the step that needs it: the same one, whoever finds it first.
     for file in std::fs::read_dir(folder.0.join("dog")).unwrap() {
         std::fs::remove_file(file.unwrap().path()).unwrap();
     }
     let e = model.predict(&part.train).unwrap_err();
     assert!(e.code() == "file-unreadable" && e.message().contains("dog"), "{e}");
+    let errors = [1, 2, 3, 3, 3].map(|threads| {
+        let options = FitOptions { seed: 3, batch_size: Some(16.into()), ..FitOptions::default() };
+        let e = small(95, threads).fit(&part.train, options).unwrap_err();
+        assert!(e.code() == "file-unreadable" && e.message().contains("dog"), "{e}");
+        e.message().to_owned()
+    });
+    assert!(errors.iter().all(|e| *e == errors[0]), "{errors:?}");
+}
+
+#[test]
+fn all_parts_share_the_memory() {
+    // 60 pictures of 106 KiB, 20 of which are held out.
+    let all: Vec<Vec<u8>> = cases().iter().map(|case| bytes(&case["file"])).collect();
+    let folder = (0..60).fold(Folder::new(), |folder, i| {
+        let part = ["train", "train", "test"][i % 3];
+        folder.with(&format!("{part}/{}/{i}", ["cat", "dog"][i / 3 % 2]), &all[i % all.len()])
+    });
+    let settings = |memory| [size(190, 190), mode("rgb"), ("memory", Argument::Int(memory))];
+    let kept = |data: &Dataset| match &data.features {
+        Features::Stored(stored) => (stored.kept(), false),
+        _ => (pixels(data).len(), true),
+    };
+    let loaded = load(&folder.0, &settings(2)).unwrap();
+    let [(train, _), (test, _)] = [kept(&loaded.train), kept(&loaded.test.unwrap())];
+    assert!(train + test <= 2 << 20 && train > 1 << 20 && test > 400 << 10, "{train} {test}");
+    let loaded = load(&folder.0, &settings(7)).unwrap();
+    assert!(kept(&loaded.train).1 && kept(&loaded.test.unwrap()).1);
+}
+
+/// A model of a random part of each picture, as it is and mixed with that of another one.
+fn small(side: usize, threads: usize) -> Model {
+    let layers = Sequential::new(&[side, side, 3]).add(Flatten).add(Dense::new(2).activation("softmax"));
+    let crop = format!("random_crop(height={side}, width={side})");
+    let model = Model::new(layers).threads(threads).augment(&[crop.as_str(), "random_flip", "cut_mix"]).unwrap();
+    model.compile("adam", "categorical_crossentropy", &["accuracy"]).unwrap()
+}
+
+/// Trains on a folder in a process of its own: by how many bytes its memory has grown at most, and what came of it.
+#[cfg(target_os = "linux")]
+fn peak_of_training(folder: &Path, memory: usize, threads: usize) -> (usize, String) {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "train_on_a_folder_and_tell_the_peak", "--nocapture"])
+        .env("SCHUSS_TEST_PICTURES", folder)
+        .env("SCHUSS_TEST_MEMORY", memory.to_string())
+        .env("SCHUSS_TEST_THREADS", threads.to_string())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let told = |what: &str| text.lines().find_map(|line| Some(line.split_once(what)?.1.trim().to_owned()));
+    let [peak, bits] = ["peak KiB ", "bits "].map(told);
+    match (peak.and_then(|peak| peak.parse::<usize>().ok()), bits) {
+        (Some(peak), Some(bits)) => (peak << 10, bits),
+        _ => panic!("{text}{}", String::from_utf8_lossy(&output.stderr)),
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn train_on_a_folder_and_tell_the_peak() {
+    let Some(folder) = std::env::var_os("SCHUSS_TEST_PICTURES") else { return };
+    let number = |name| std::env::var(name).unwrap().parse::<usize>().unwrap();
+    let peak = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap().trim();
+        peak.trim_end_matches("kB").trim().parse::<usize>().unwrap()
+    };
+    let before = peak();
+    let memory = ("memory", Argument::Int(number("SCHUSS_TEST_MEMORY") as i64));
+    let loaded = load(Path::new(&folder), &[size(256, 256), mode("rgb"), memory]).unwrap();
+    let (train, validation) = loaded.train.split(0.2, Stream::named(0, "test")).unwrap();
+    drop(loaded.train);
+    let validation = Some(&validation);
+    let options = FitOptions { epochs: 2, batch_size: Some(16.into()), validation, ..FitOptions::default() };
+    let mut model = small(32, number("SCHUSS_TEST_THREADS"));
+    let history = model.fit(&train, options).unwrap();
+    // A line of its own, behind what the test's harness writes.
+    println!("\npeak KiB {}", peak() - before);
+    let weights = model.weights();
+    let mut numbers = weights.iter().flat_map(|w| w.values.iter().map(|x| x.to_bits()));
+    let bits = numbers.by_ref().fold(0u64, |hash, x| hash.wrapping_mul(0x100_0000_01b3) ^ u64::from(x));
+    println!("bits {bits:x} {:?} {:?}", history.get("loss"), history.get("val_loss"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_stays_below_what_is_allowed_on_a_folder_ten_times_as_large() {
+    // 320 pictures of 192 KiB, 60 MiB, of which 6 may be in memory.
+    let folder = many(320);
+    let (whole, bits) = peak_of_training(&folder.0, 64, 2);
+    // Decoders, the model and what the system keeps for each thread. That was 10 MiB.
+    let beside = 16 << 20;
+    println!("in memory: {} KiB", whole >> 10);
+    assert!(whole > 60 << 20, "a measure that misses {whole} of 60 MiB shows nothing");
+    for threads in [1, 2, 3] {
+        let (peak, again) = peak_of_training(&folder.0, 6, threads);
+        println!("{threads} threads: {} KiB", peak >> 10);
+        assert_eq!(again, bits, "{threads} threads");
+        assert!(peak < (6 << 20) + beside, "{threads} threads: {peak}");
+    }
 }
 
 #[test]

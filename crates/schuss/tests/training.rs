@@ -1,8 +1,10 @@
 //! The loop: what it adds up, what it keeps, when it stops, and that stopping leaves no trace.
 
-use schuss::data::{Dataset, Pipeline};
-use schuss::layers::{Dense, Dropout};
-use schuss::losses::{AnyLoss, MeanSquaredError, SparseCategoricalCrossentropy};
+use schuss::choice::{Choice, several};
+use schuss::data::stages::Stage;
+use schuss::data::{Dataset, Features, Pipeline, Source, Stored};
+use schuss::layers::{Dense, Dropout, Flatten};
+use schuss::losses::{AnyLoss, CategoricalCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy};
 use schuss::metrics::{Accuracy, AnyMetric};
 use schuss::model::Sequential;
 use schuss::optimizers::{self, Group, Optimizer, Pace};
@@ -15,6 +17,9 @@ use schuss::train::{
 };
 use schuss::{Kind, Result};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
 
 mod testdata;
 
@@ -108,7 +113,8 @@ impl Case {
             frozen: &|_| false,
         };
         let isa = schuss_kernels::Isa::chosen().unwrap();
-        Machine::new(&spec, Options { threads: self.threads, isa, without: Vec::new(), seed: 3 }).unwrap()
+        let make = if self.pipeline.mixes() { Machine::mixing } else { Machine::new };
+        make(&spec, Options { threads: self.threads, isa, without: Vec::new(), seed: 3 }).unwrap()
     }
     fn fit(
         &self,
@@ -178,6 +184,108 @@ fn a_run_that_is_resumed_at_any_step_ends_with_the_same_bits() {
             assert_eq!(resumed, Some(((step - 1) / 5 + 1, (step - 1) % 5 + 1)));
         }
     }
+}
+
+/// Pictures in a source that is in memory, but for what is asked of it: up to five are made ahead, each in its own time.
+#[derive(Debug)]
+struct Slow {
+    pixels: Vec<u8>,
+    sample: usize,
+    reads: Arc<AtomicUsize>,
+}
+
+impl Source for Slow {
+    fn len(&self) -> usize {
+        self.pixels.len() / self.sample
+    }
+    fn sample_len(&self) -> usize {
+        self.sample
+    }
+    fn ahead(&self) -> usize {
+        5
+    }
+    fn read(&self, index: u32, to: &mut [u8]) -> Result<()> {
+        let reads = self.reads.fetch_add(1, Ordering::Relaxed) as u64;
+        sleep(Duration::from_micros((u64::from(index) * 7919 + reads * 31) % 50));
+        to.copy_from_slice(&self.pixels[index as usize * self.sample..][..self.sample]);
+        Ok(())
+    }
+}
+
+/// 37 pictures to train with, 19 to validate, with everything random done to them.
+fn augmented(threads: usize) -> Case {
+    let pictures = |n: usize, name: &str| {
+        let s = Stream::named(5, name);
+        let labels: Vec<u32> = (0..n as u32).map(|i| i % 2).collect();
+        let pixels: Vec<u8> = (0..n as u64 * 192).map(|i| s.bits(i) as u8 / (1 + (i / 192 % 2) as u8)).collect();
+        Dataset::images(pixels, &[8, 8, 3], labels, 2).unwrap()
+    };
+    let data = pictures(37, "train");
+    let words = "random_rotation(factor=0.1), random_flip, random_contrast(factor=0.5), random_erasing, \
+                 rand_augment(num_ops=2), cut_mix, random_crop(height=6, width=6, padding=1)";
+    let stages = several(words).into_iter().map(|w| Choice::<Stage>::from(w).get().unwrap().clone()).collect();
+    Case {
+        model: Sequential::new(&[6, 6, 3]).add(Flatten).add(Dropout::new(0.3)).add(Dense::new(2).activation("softmax")),
+        loss: Arc::new(CategoricalCrossentropy::default()),
+        validation: pictures(19, "validation"),
+        pipeline: Pipeline::scale(1.0 / 255.0).behind(stages, &data).unwrap(),
+        data,
+        threads,
+        ..Case::new(optimizer("adam", 0.01))
+    }
+}
+
+/// The same pictures, and how often one of them is made, when they are not in memory.
+fn stored(data: &Dataset) -> (Dataset, Arc<AtomicUsize>) {
+    let Features::U8(pixels) = &data.features else { panic!("pictures are bytes") };
+    let reads = Arc::new(AtomicUsize::new(0));
+    let source = Slow { pixels: pixels.clone(), sample: data.sample_len(), reads: reads.clone() };
+    (Dataset { features: Features::Stored(Stored::new(source)), ..data.clone() }, reads)
+}
+
+#[test]
+fn an_augmented_run_is_resumed_at_any_step_on_any_number_of_threads() {
+    let whole = augmented(1).run(&augmented(1).options());
+    for step in 1..=15 {
+        for threads in [1, 2, 3] {
+            // Stopped on one number of threads in memory, resumed on another beyond it, and the other way round.
+            let mut case = augmented(threads);
+            let mut other = augmented(1 + threads % 3);
+            let beyond = if step % 2 == 0 { &mut case } else { &mut other };
+            beyond.data = stored(&beyond.data).0;
+            let mut kept = None;
+            let mut interrupt = interrupt_after(step, &mut kept);
+            let error = case.fit(&mut case.machine(), &case.options(), Origin::Start, &mut interrupt);
+            assert_eq!(error.unwrap_err().kind(), Kind::Interrupted);
+            drop(interrupt);
+            let mut machine = other.machine();
+            let from = Origin::Snapshot(Box::new(kept.unwrap()));
+            let outcome = other.fit(&mut machine, &other.options(), from, &mut quiet()).unwrap();
+            assert_eq!((outcome, bits(&machine)), whole, "step {step}, {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_in_memory_is_made_once_for_each_use_and_let_go() {
+    let whole = augmented(1).run(&augmented(1).options());
+    for threads in [1, 2, 3] {
+        let (mut case, mut reads) = (augmented(threads), [0, 1].map(|_| Arc::default()));
+        (case.data, reads[0]) = stored(&case.data);
+        (case.validation, reads[1]) = stored(&case.validation);
+        assert_eq!(case.run(&case.options()), whole, "{threads} threads");
+        // Each epoch each picture and the one it is mixed with; to validate, each picture.
+        assert_eq!(reads.each_ref().map(|r| r.load(Ordering::Relaxed)), [3 * 2 * 37, 3 * 19]);
+        drop(case);
+        assert_eq!(reads.each_ref().map(Arc::strong_count), [1, 1], "a thread keeps the pictures");
+    }
+    // Without the last step, which would be smaller.
+    let options = FitOptions { drop_remainder: true, validation: None, ..augmented(1).options() };
+    let (mut case, whole) = (augmented(2), augmented(2).run(&options));
+    let reads;
+    (case.data, reads) = stored(&case.data);
+    assert_eq!(case.run(&options), whole);
+    assert_eq!(reads.load(Ordering::Relaxed), 3 * 2 * 32);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Data sets: typed columns in memory, cut into batches by index; and the readers that fill them from files.
 
+mod ahead;
 mod dataset;
 mod pipeline;
 pub mod readers;

@@ -1,5 +1,6 @@
 //! What is done to a sample's numbers before the model sees them.
 
+use super::ahead::Reading;
 use super::dataset::{Dataset, Features, elements};
 use super::stages::{Draws, Frame, Parameters, Sizes, Stage, Transform, mirror};
 use crate::error::{Error, Result};
@@ -91,7 +92,9 @@ impl Pipeline {
         let channels = shape.get(2).copied().unwrap_or(1);
         let (mut frame, mut row) = (Frame::default(), vec![0.0; shape.iter().product()]);
         let mut sums = vec![[0.0; 3]; channels];
-        for index in 0..data.len() as u32 {
+        let all: Vec<u32> = (0..data.len() as u32).collect();
+        let _reading = self.read_ahead(data, &all, None);
+        for index in all {
             self.make(data, index, None, &mut frame, &mut row);
             for pixel in row.chunks_exact(channels) {
                 for (sum, &x) in sums.iter_mut().zip(pixel) {
@@ -245,6 +248,14 @@ impl Pipeline {
             sizes = transform.output(sizes).unwrap_or(sizes);
         }
         (index, 1.0)
+    }
+    /// Has samples that are not in memory made ready in this order, with those they are mixed with, as long as what it gives
+    /// is kept.
+    pub(crate) fn read_ahead(&self, data: &Dataset, indices: &[u32], draws: Option<Stream>) -> Option<Reading> {
+        let Features::Stored(stored) = &data.features else { return None };
+        let mixes = draws.is_some() && self.mixes();
+        let with_partner = |&i: &u32| [Some(i), mixes.then(|| self.mixture(data, i, draws).0)].into_iter().flatten();
+        stored.read_ahead(indices.iter().flat_map(with_partner))
     }
     /// In words.
     pub fn text(&self) -> PipelineText {

@@ -39,8 +39,10 @@ pub fn evaluate(machine: &mut Machine, data: &Dataset, pipeline: &Pipeline, metr
 /// The outputs for all samples, row-major.
 pub fn predict(machine: &mut Machine, data: &Dataset, pipeline: &Pipeline) -> Result<Vec<f32>> {
     let mut out = Vec::with_capacity(data.len() * machine.output_width());
-    for indices in batches(data) {
-        machine.predict(&Batch { data, pipeline, indices: &indices, draws: None }, &mut out)?;
+    let all = all(data);
+    let _reading = pipeline.read_ahead(data, &all, None);
+    for indices in all.chunks(BATCH) {
+        machine.predict(&Batch { data, pipeline, indices, draws: None }, &mut out)?;
     }
     Ok(out)
 }
@@ -56,15 +58,16 @@ pub fn predict_flip_averaged(machine: &mut Machine, data: &Dataset, pipeline: &P
 
 pub(super) fn measure(machine: &mut Machine, data: &Dataset, pipeline: &Pipeline, metrics: usize) -> Result<Sums> {
     let mut sums = Sums::new(metrics);
-    for indices in batches(data) {
-        machine.evaluate(&Batch { data, pipeline, indices: &indices, draws: None }, &mut sums)?;
+    let all = all(data);
+    let _reading = pipeline.read_ahead(data, &all, None);
+    for indices in all.chunks(BATCH) {
+        machine.evaluate(&Batch { data, pipeline, indices, draws: None }, &mut sums)?;
     }
     Ok(sums)
 }
 
-fn batches(data: &Dataset) -> impl Iterator<Item = Vec<u32>> {
-    let n = data.len();
-    (0..n).step_by(BATCH).map(move |from| (from as u32..n.min(from + BATCH) as u32).collect())
+fn all(data: &Dataset) -> Vec<u32> {
+    (0..data.len() as u32).collect()
 }
 
 /// Means from sums, as Keras has them: the loss by the number of samples, metrics by the sum of weights.

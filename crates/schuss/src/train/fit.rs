@@ -123,8 +123,11 @@ impl Loop<'_, '_, '_, '_> {
         let epoch = self.progress.epoch;
         let shuffle = Stream::named(self.options.seed, "shuffle").part(self.options.shuffle.part(epoch));
         let order = self.options.sampling.order(self.run.data, shuffle);
-        let batches = order.chunks(self.steps.size).take(self.steps.count);
-        for indices in batches.skip(self.progress.step) {
+        let Steps { size, count, .. } = self.steps;
+        let end = order.len().min(size.saturating_mul(count));
+        let left = &order[end.min(size.saturating_mul(self.progress.step))..end];
+        let reading = self.run.pipeline.read_ahead(self.run.data, left, self.draws());
+        for indices in left.chunks(size) {
             self.step(indices)?;
             let (step, steps) = (self.progress.step, self.steps.count);
             self.tell(&Event::Step { epoch: epoch + 1, step, steps })?;
@@ -132,6 +135,7 @@ impl Loop<'_, '_, '_, '_> {
                 break;
             }
         }
+        drop(reading);
         let mut values = means(&self.progress.running, self.names, "");
         self.run.machine.show_evaluated()?;
         if let Some(validation) = self.options.validation {
@@ -158,6 +162,11 @@ impl Loop<'_, '_, '_, '_> {
         self.tell(&Event::Epoch { row: &row, best })
     }
 
+    /// The epoch's random numbers for the pipeline.
+    fn draws(&self) -> Option<Stream> {
+        Some(Stream::named(self.options.seed, "augment").part(self.progress.epoch as u64))
+    }
+
     /// How fast the next step is.
     fn pace(&self) -> Pace {
         let Progress { epoch, step, scale, .. } = self.progress;
@@ -168,8 +177,7 @@ impl Loop<'_, '_, '_, '_> {
 
     fn step(&mut self, indices: &[u32]) -> Result<()> {
         let Run { data, pipeline, optimizer, .. } = *self.run;
-        let draws = Some(Stream::named(self.options.seed, "augment").part(self.progress.epoch as u64));
-        let batch = Batch { data, pipeline, indices, draws };
+        let batch = Batch { data, pipeline, indices, draws: self.draws() };
         let pace = self.pace();
         self.progress.learning_rate = optimizer.learning_rate * pace.factor;
         let running = &mut self.progress.running;

@@ -41,7 +41,7 @@ pub(super) const ENTRY: Entry<AnyReader> = Entry {
             name: "memory",
             default: Default::Int(4096),
             allowed: Allowed::Int(1, 1 << 20),
-            doc: "MiB that decoded pictures may take; those behind are decoded whenever they are needed",
+            doc: "MiB that decoded pictures may take; those behind are decoded anew in each epoch, ahead of the steps",
         },
     ],
     make: |settings| {
@@ -70,6 +70,9 @@ pub struct Pictures {
     /// Bytes.
     memory: usize,
 }
+
+/// Bytes of pictures that are decoded ahead at most; and no more than a quarter of what pictures may take.
+const AHEAD: usize = 64 << 20;
 
 /// Entries of a folder that are looked at to see whether there are pictures in it.
 const LOOKED_AT: usize = 200;
@@ -102,9 +105,11 @@ impl Reader for Pictures {
         // A held-out part alone is for testing.
         let (validation, test) = if test.is_none() { (None, validation) } else { (validation, test) };
         let classes = train.classes.clone();
+        let all =
+            [Some(&train), validation.as_ref(), test.as_ref()].iter().flatten().map(|part| part.files.len()).sum();
         let (mut digests, mut size) = (Vec::new(), 0);
         let mut part = |part: Part| {
-            let (features, files) = self.decode(&part.files, wanted)?;
+            let (features, files) = self.decode(&part.files, all, wanted)?;
             for (name, record) in part.files.iter().zip(files) {
                 size += record.size;
                 let name = name.strip_prefix(path).unwrap_or(name);
@@ -142,7 +147,7 @@ impl Reader for Pictures {
                 test.or(validation).or(train).expect("there is always a training part")
             }
         };
-        let (features, files) = self.decode(&part.files, wanted)?;
+        let (features, files) = self.decode(&part.files, part.files.len(), wanted)?;
         let name = |p: &PathBuf| show(p.strip_prefix(path).ok().filter(|p| !p.as_os_str().is_empty()).unwrap_or(p));
         let names = part.files.iter().map(name).collect();
         let mut data = part.dataset(features, wanted, &part.classes)?;
@@ -182,10 +187,12 @@ impl Pictures {
         Ok(Wanted { height, width, channels })
     }
 
-    /// All pictures, one after another: as many as may be in memory, those behind them when they are asked for. Each is
-    /// decoded once here, so that what is damaged is told before training.
-    fn decode(&self, files: &[PathBuf], wanted: Wanted) -> Result<(Features, Vec<FileRecord>)> {
-        let kept = (self.memory / wanted.len()).min(files.len());
+    /// All pictures of a part, one after another: as many as may be in memory, which all `all` pictures share; those behind
+    /// them when they are asked for. Each is decoded once here, so that what is damaged is told before training.
+    fn decode(&self, files: &[PathBuf], all: usize, wanted: Wanted) -> Result<(Features, Vec<FileRecord>)> {
+        let room = (self.memory / wanted.len()).min(all) * files.len() / all;
+        let ahead = if room == files.len() { 0 } else { room.div_ceil(4).min(AHEAD / wanted.len()) };
+        let kept = room - ahead;
         let mut pixels = vec![0; kept * wanted.len()];
         let slots = Mutex::new(pixels.chunks_exact_mut(wanted.len()).map(Some).collect::<Vec<_>>());
         let records = each(files.len(), |i| {
@@ -199,7 +206,7 @@ impl Pictures {
         let features = if kept == files.len() {
             Features::U8(pixels)
         } else {
-            Features::Stored(Stored::new(Album { files: files.to_vec(), wanted, pixels }))
+            Features::Stored(Stored::new(Album { files: files.to_vec(), wanted, pixels, ahead }))
         };
         Ok((features, records))
     }
@@ -210,6 +217,8 @@ struct Album {
     files: Vec<PathBuf>,
     wanted: Wanted,
     pixels: Vec<u8>,
+    /// How many may be decoded before they are asked for.
+    ahead: usize,
 }
 
 impl std::fmt::Debug for Album {
@@ -227,6 +236,12 @@ impl Source for Album {
     }
     fn kept(&self) -> usize {
         self.pixels.len()
+    }
+    fn at_hand(&self, index: u32) -> bool {
+        (index as usize) < self.pixels.len() / self.wanted.len()
+    }
+    fn ahead(&self) -> usize {
+        self.ahead
     }
     fn read(&self, index: u32, to: &mut [u8]) -> Result<()> {
         let (i, n) = (index as usize, self.wanted.len());
