@@ -25,6 +25,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Samples that a step computes at once at most. A greater logical batch runs as parts of this many, whose gradients
 /// are added up in order, so that memory stays bounded.
 pub const MICRO_BATCH: usize = 4096;
+/// Numbers that a layer's outputs have at most, where samples are evaluated.
+const EVALUATED: usize = 1 << 22;
 
 /// Multiply-adds (about 20 µs) below which one thread does all the work sooner than several agree on who does what and
 /// fetch each other's parameters.
@@ -342,7 +344,7 @@ impl Machine {
     }
     /// Loss and metrics of a batch, without random layers and without an update, added to `sums`.
     pub fn evaluate(&mut self, batch: &Batch, sums: &mut Sums) -> Result<()> {
-        for indices in batch.indices.chunks(MICRO_BATCH) {
+        for indices in batch.indices.chunks(self.evaluated_at_once()) {
             let weighted = batch.data.weights.is_some();
             self.run(Entry::Evaluate { weighted }, &Batch { indices, ..*batch }, 0, indices.len(), sums)?;
         }
@@ -351,12 +353,20 @@ impl Machine {
     /// The outputs of a batch, row-major, appended to `out`.
     pub fn predict(&mut self, batch: &Batch, out: &mut Vec<f32>) -> Result<()> {
         let mut sums = Sums::new(self.objective(false).metrics.len());
-        for indices in batch.indices.chunks(MICRO_BATCH) {
+        for indices in batch.indices.chunks(self.evaluated_at_once()) {
             let place = self.run(Entry::Predict, &Batch { indices, ..*batch }, 0, indices.len(), &mut sums)?;
             let plan = &self.plans[place];
             out.extend_from_slice(&plan.arena[plan.lowered.roots[0].clone()]);
         }
         Ok(())
+    }
+    /// Samples that are evaluated at once: as many as [`MICRO_BATCH`], fewer where a layer makes many numbers of each, so
+    /// that evaluation does not take more memory than training.
+    fn evaluated_at_once(&self) -> usize {
+        let graph = &self.objective(false).graph;
+        let numbers = |v| graph.shape(v).sample().iter().product::<usize>();
+        let most = graph.values().filter(|v| graph.shape(*v).has_batch()).map(numbers).max().unwrap_or(1);
+        (EVALUATED / most.max(1)).clamp(1, MICRO_BATCH)
     }
     fn objective(&self, weighted: bool) -> &Objective {
         &self.evaluation.as_ref().expect("there is a model")[usize::from(weighted)]
