@@ -32,7 +32,7 @@ usage: cargo xtask TASK
   bench [OPTIONS]       training steps of schuss and of others in turn; ratios by the fastest step of all rounds
         --work tiny,logreg,mlp,widemlp,convnet,cnn3c3d,resnet20 --rounds 5 --seconds 2
         --peers 'COMMAND --work {work}' (prints a line of JSON for each: peer, work, step_ms, min_ms)
-        --out FOLDER (writes steps.jsonl there)
+        --out FOLDER (writes steps.jsonl, speed.md, speed.svg there) --readme yes (the table into the README)
   states [OPTIONS]      the same for optimizers' state in fewer bits, beside full state seed by seed; writes
                         benchmarks/state-accuracy.json --seeds 5 --threads 2
 ";

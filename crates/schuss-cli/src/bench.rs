@@ -60,6 +60,11 @@ pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
                 "min_ms": rounded(least), "samples_per_s": samples.round() as u64, "steps": steps,
                 "precision": PRECISION, "isa": isa.name(),
             });
+            bench.measure();
+            let flop: u64 = bench.measured().iter().map(|m| m.flop).sum();
+            if flop > 0 {
+                line["mflop"] = json!(flop as f64 * 1e-6);
+            }
             if bench.is_update() {
                 line["optimizer"] = json!(bench.optimizer());
                 if !arguments.set.is_empty() {
