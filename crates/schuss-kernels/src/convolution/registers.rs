@@ -1,0 +1,300 @@
+//! What is computed in registers: tiles of products, and channels that go through kernels of their own.
+
+use super::sparse::{self, Sparse};
+use super::winograd::{self, Winograd};
+use super::{Segment, Walk, product};
+use crate::Isa;
+#[cfg(target_arch = "x86_64")]
+use crate::lane::{Avx2, Avx512};
+use crate::lane::{Register, Wide, for_rows};
+use crate::product::{Matrix, pack};
+#[cfg(target_arch = "x86_64")]
+use crate::product::{pack_avx2, pack_avx512};
+use std::hint::black_box;
+
+/// `kernel(segments, length, cols, a, a_row, a_step, b, b_step, c, c_stride, c_cols, add)`
+pub(super) type Kernel =
+    unsafe fn(&[Segment], usize, usize, *const f32, usize, usize, *const f32, usize, *mut f32, usize, usize, bool);
+/// `depthwise(walk, turned, rows, cols, from, w, to, stride, stored)`
+pub(super) type Depthwise = unsafe fn(&Walk, bool, usize, usize, *const f32, *const f32, *mut f32, usize, usize);
+/// `depthwise_kernel(walk, from, y, w)`
+pub(super) type DepthwiseKernel = unsafe fn(&Walk, *const f32, *const f32, *mut f32);
+
+/// What an instruction set brings.
+pub(super) struct Kernels {
+    /// Numbers in a register.
+    pub(super) count: usize,
+    /// The most rows of a strip.
+    pub(super) rows: usize,
+    /// By rows − 1, and whether the columns need a second register.
+    pub(super) kernels: &'static [[Kernel; 2]],
+    pub(super) pack: unsafe fn(usize, usize, Matrix, *mut f32),
+    pub(super) depthwise: Depthwise,
+    pub(super) depthwise_kernel: DepthwiseKernel,
+    pub(super) sparse: &'static Sparse,
+    pub(super) winograd: &'static Winograd,
+}
+
+impl Kernels {
+    /// Columns of a panel.
+    pub(super) fn width(&self) -> usize {
+        2 * self.count
+    }
+}
+
+pub(super) fn kernels(isa: Isa) -> &'static Kernels {
+    macro_rules! kernels {
+        (
+            $register:ty, $kernel:ident, $pack:expr, $depthwise:ident, $depthwise_kernel:ident, $sparse:expr, $winograd:expr,
+            $($rows:literal)*
+        ) => {{
+            const KERNELS: &[[Kernel; 2]] = &[$([$kernel::<$rows, 1>, $kernel::<$rows, 2>]),*];
+            static ALL: Kernels = Kernels {
+                count: <$register>::COUNT,
+                rows: KERNELS.len(),
+                kernels: KERNELS,
+                pack: $pack,
+                depthwise: $depthwise,
+                depthwise_kernel: $depthwise_kernel,
+                sparse: &$sparse,
+                winograd: &$winograd,
+            };
+            &ALL
+        }};
+    }
+    match isa {
+        Isa::Portable => {
+            kernels!(
+                Wide, kernel_portable, pack::<Wide>, depthwise_portable, depthwise_kernel_portable, sparse::PORTABLE,
+                winograd::PORTABLE,
+                1 2 3 4
+            )
+        }
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => kernels!(
+            Avx2, kernel_avx2, pack_avx2, depthwise_avx2, depthwise_kernel_avx2, sparse::AVX2,
+                winograd::AVX2,
+            1 2 3 4 5 6
+        ),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => kernels!(
+            Avx512, kernel_avx512, pack_avx512, depthwise_avx512, depthwise_kernel_avx512, sparse::AVX512,
+                winograd::AVX512,
+            1 2 3 4 5 6 7 8 9 10 11 12 13 14
+        ),
+    }
+}
+
+macro_rules! compiled {
+    ($register:ty, $kernel:ident, $depthwise:ident, $depthwise_kernel:ident $(, $feature:literal)?) => {
+        $(#[target_feature(enable = $feature)])?
+        unsafe fn $kernel<const ROWS: usize, const REGISTERS: usize>(
+            segments: &[Segment],
+            length: usize,
+            cols: usize,
+            a: *const f32,
+            a_row: usize,
+            a_step: usize,
+            b: *const f32,
+            b_step: usize,
+            c: *mut f32,
+            c_stride: usize,
+            c_cols: usize,
+            add: bool,
+        ) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                kernel::<$register, ROWS, REGISTERS>(
+                    segments, length, cols, a, a_row, a_step, b, b_step, c, c_stride, c_cols, add,
+                )
+            }
+        }
+        $(#[target_feature(enable = $feature)])?
+        unsafe fn $depthwise(
+            walk: &Walk,
+            turned: bool,
+            rows: usize,
+            cols: usize,
+            from: *const f32,
+            w: *const f32,
+            to: *mut f32,
+            stride: usize,
+            stored: usize,
+        ) {
+            // SAFETY: the caller's promise.
+            unsafe { channels_apart::<$register>(walk, turned, rows, cols, from, w, to, stride, stored) }
+        }
+        $(#[target_feature(enable = $feature)])?
+        unsafe fn $depthwise_kernel(walk: &Walk, from: *const f32, y: *const f32, w: *mut f32) {
+            // SAFETY: the caller's promise.
+            unsafe { kernel_of_channels::<$register>(walk, from, y, w) }
+        }
+    };
+}
+compiled!(Wide, kernel_portable, depthwise_portable, depthwise_kernel_portable);
+#[cfg(target_arch = "x86_64")]
+compiled!(Avx2, kernel_avx2, depthwise_avx2, depthwise_kernel_avx2, "avx2,fma");
+#[cfg(target_arch = "x86_64")]
+compiled!(
+    Avx512,
+    kernel_avx512,
+    depthwise_avx512,
+    depthwise_kernel_avx512,
+    "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"
+);
+
+/// ROWS × `cols` elements of C, held in registers while the inner steps of all segments run, stored with zeros up to
+/// `c_cols`; or, with `add`, added to what C has.
+///
+/// # Safety
+/// A and B can be read at every step of every segment, ROWS × `c_cols` of C written.
+#[inline(always)]
+pub(super) unsafe fn kernel<V: Register, const ROWS: usize, const REGISTERS: usize>(
+    segments: &[Segment],
+    length: usize,
+    cols: usize,
+    a: *const f32,
+    a_row: usize,
+    a_step: usize,
+    b: *const f32,
+    b_step: usize,
+    c: *mut f32,
+    c_stride: usize,
+    c_cols: usize,
+    add: bool,
+) {
+    let last = REGISTERS - 1;
+    let (part, stored) = (V::part(cols - last * V::COUNT), V::part(c_cols - last * V::COUNT));
+    let mut sums = [[V::splat(0.0); REGISTERS]; ROWS];
+    // SAFETY: the caller's promise; the pointers are not read after their last step.
+    unsafe {
+        if add {
+            for_rows!(i < ROWS: {
+                for (j, sum) in sums[i].iter_mut().enumerate().take(last) {
+                    *sum = V::load(c.add(i * c_stride + j * V::COUNT));
+                }
+                sums[i][last] = V::load_part(c.add(i * c_stride + last * V::COUNT), stored);
+            });
+        }
+        // Rows in threes of five, as in `product`: the compiler must not know how the offsets hang together.
+        let offsets: [usize; 5] = std::array::from_fn(|i| black_box(i * a_row));
+        let bases: [*const f32; 3] = std::array::from_fn(|i| black_box(a.wrapping_add(5 * i * a_row)));
+        for segment in segments {
+            let mut a_k = bases.map(|p| p.wrapping_add(segment.a));
+            let mut b_k = b.add(segment.b);
+            for _ in 0..length {
+                let mut y = [V::splat(0.0); REGISTERS];
+                for (j, y) in y.iter_mut().enumerate().take(last) {
+                    *y = V::load(b_k.add(j * V::COUNT));
+                }
+                y[last] = V::load_part(b_k.add(last * V::COUNT), part);
+                for_rows!(i < ROWS: {
+                    let x = V::splat(f64::from(*a_k[i / 5].add(offsets[i % 5])));
+                    for (sum, y) in sums[i].iter_mut().zip(y) {
+                        *sum = x.times_plus(y, *sum);
+                    }
+                });
+                a_k = a_k.map(|a| a.wrapping_add(a_step));
+                b_k = b_k.wrapping_add(b_step);
+            }
+        }
+        for_rows!(i < ROWS: {
+            let c = c.add(i * c_stride);
+            for (j, sum) in sums[i].iter().enumerate().take(last) {
+                sum.store(c.add(j * V::COUNT));
+            }
+            sums[i][last].store_part(c.add(last * V::COUNT), stored);
+        });
+    }
+}
+
+/// Windows, or places of a window, whose sums are kept in registers together.
+pub(super) const TOGETHER: usize = 4;
+
+/// `rows` windows of a row of windows, for up to two registers of channels.
+#[inline(always)]
+pub(super) unsafe fn channels_apart<V: Register>(
+    walk: &Walk,
+    turned: bool,
+    rows: usize,
+    cols: usize,
+    from: *const f32,
+    w: *const f32,
+    to: *mut f32,
+    stride: usize,
+    stored: usize,
+) {
+    let (c, taps) = (walk.channels, product(walk.size));
+    let step = walk.strides[2] * c;
+    for col in (0..cols).step_by(V::COUNT) {
+        let (part, kept) = (V::part(cols - col), V::part(stored - col));
+        for row in (0..rows).step_by(TOGETHER) {
+            let count = TOGETHER.min(rows - row);
+            // Windows that are not there see what the last one sees.
+            let at: [usize; TOGETHER] = std::array::from_fn(|i| (row + i.min(count - 1)) * step + col);
+            let mut sums = [V::splat(0.0); TOGETHER];
+            let mut tap = 0;
+            for d in 0..walk.size[0] {
+                for h in 0..walk.size[1] {
+                    let line = (d * walk.dilation[0] * walk.pitch[1] + h * walk.dilation[1]) * walk.pitch[2] * c;
+                    for i in 0..walk.size[2] {
+                        let own = if turned { taps - 1 - tap } else { tap } * c;
+                        // SAFETY: the caller's promise.
+                        unsafe {
+                            let k = V::load_part(w.add(own + col), part);
+                            let x = from.add(line + i * walk.dilation[2] * c);
+                            for (sum, at) in sums.iter_mut().zip(at) {
+                                *sum = V::load_part(x.add(at), part).times_plus(k, *sum);
+                            }
+                        }
+                        tap += 1;
+                    }
+                }
+            }
+            for (i, sum) in sums.into_iter().enumerate().take(count) {
+                // SAFETY: the caller's promise.
+                unsafe { sum.store_part(to.add((row + i) * stride + col), kept) };
+            }
+        }
+    }
+}
+
+/// Adds what one image gives to the kernels of all channels.
+#[inline(always)]
+pub(super) unsafe fn kernel_of_channels<V: Register>(walk: &Walk, from: *const f32, y: *const f32, w: *mut f32) {
+    let c = walk.channels;
+    let step = walk.strides[2] * c;
+    for col in (0..c).step_by(V::COUNT) {
+        let part = V::part(c - col);
+        for line in 0..walk.size[0] * walk.size[1] {
+            let (d, h) = (line / walk.size[1], line % walk.size[1]);
+            let start = (d * walk.dilation[0] * walk.pitch[1] + h * walk.dilation[1]) * walk.pitch[2] * c;
+            for i in (0..walk.size[2]).step_by(TOGETHER) {
+                let count = TOGETHER.min(walk.size[2] - i);
+                let at: [usize; TOGETHER] =
+                    std::array::from_fn(|j| start + (i + j.min(count - 1)) * walk.dilation[2] * c + col);
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let to = w.add((line * walk.size[2] + i) * c + col);
+                    let mut sums = [V::splat(0.0); TOGETHER];
+                    for (j, sum) in sums.iter_mut().enumerate().take(count) {
+                        *sum = V::load_part(to.add(j * c), part);
+                    }
+                    for row in 0..walk.row_count() {
+                        let (mut x, mut d) = (from.add(walk.row(row)), y.add(row * walk.to[2] * c + col));
+                        for _ in 0..walk.to[2] {
+                            let factor = V::load_part(d, part);
+                            for (sum, at) in sums.iter_mut().zip(at) {
+                                *sum = V::load_part(x.add(at), part).times_plus(factor, *sum);
+                            }
+                            (x, d) = (x.wrapping_add(step), d.wrapping_add(c));
+                        }
+                    }
+                    for (j, sum) in sums.into_iter().enumerate().take(count) {
+                        sum.store_part(to.add(j * c), part);
+                    }
+                }
+            }
+        }
+    }
+}
