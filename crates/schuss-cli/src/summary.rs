@@ -38,10 +38,11 @@ pub fn summary(arguments: &arguments::Summary, out: &mut Output) -> Result {
     let memory = machine.memory(batch)?;
     let of = |bytes: usize| format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64);
     out.line(format!(
-        "memory of a training step, batch {batch}: {} for variables, {} for what lives within it; data {}",
+        "memory of a training step, batch {batch}: {} for variables, {} for what lives within it; data {}; evaluation {}",
         of(memory.variables),
         of(memory.step),
-        of(setup.data_bytes())
+        of(setup.data_bytes()),
+        of(memory.evaluation)
     ))?;
     if arguments.plan {
         out.line("")?;

@@ -366,7 +366,9 @@ impl Machine {
         let graph = &self.objective(false).graph;
         let numbers = |v| graph.shape(v).sample().iter().product::<usize>();
         let most = graph.values().filter(|v| graph.shape(*v).has_batch()).map(numbers).max().unwrap_or(1);
-        (EVALUATED / most.max(1)).clamp(1, MICRO_BATCH)
+        // A power of 2: parts of a data set then seldom leave a rest of another size, for which there is another plan.
+        let samples = (EVALUATED / most.max(1)).clamp(1, MICRO_BATCH);
+        1 << samples.ilog2()
     }
     fn objective(&self, weighted: bool) -> &Objective {
         &self.evaluation.as_ref().expect("there is a model")[usize::from(weighted)]
@@ -419,7 +421,12 @@ impl Machine {
         }
         let place = self.plan(entry, batch.min(MICRO_BATCH))?;
         let variables = self.variables.sizes().iter().sum::<usize>() * size_of::<f32>();
-        Ok(Memory { variables, step: self.plans[place].arena.len() * size_of::<f32>() })
+        let evaluation = match self.evaluation {
+            Some(_) => self.compile(Entry::Evaluate { weighted: false }, self.evaluated_at_once())?.arena,
+            None => 0,
+        };
+        let bytes = |numbers: usize| numbers * size_of::<f32>();
+        Ok(Memory { variables, step: bytes(self.plans[place].arena.len()), evaluation: bytes(evaluation) })
     }
     /// What a step of so many samples runs first.
     fn step_entry(&self, batch: usize) -> Entry {

@@ -63,6 +63,8 @@ pub struct Memory {
     pub variables: usize,
     /// Of what lives within a step of training: a batch, outputs of layers, gradients.
     pub step: usize,
+    /// The same of an evaluation, which may go through more samples at once.
+    pub evaluation: usize,
 }
 
 /// A batch: samples of a data set, by index.

@@ -13,6 +13,17 @@ const CACHED: usize = 96 * 1024;
 /// Samples of a slice at least: a convolution copies its kernel anew for each.
 const LEAST: usize = 4;
 
+/// The same for a step. At its points a kernel is four times as large, so that it should meet half as many numbers.
+fn least(step: &Step) -> usize {
+    match &step.kernel {
+        Kernel::Convolve { geometry: g, method: Method::Winograd, .. } => {
+            let image = g.input_len().max(g.output_len());
+            LEAST.max(g.kernel_rows() * g.outputs / (2 * image))
+        }
+        _ => LEAST,
+    }
+}
+
 /// Runs of steps that are sliced together: the run of each step. A run lies within a phase.
 pub fn runs(list: &List, cuts: &[Cut], phase: &[usize], sliced: bool) -> Vec<usize> {
     let mut runs = vec![0; list.steps.len()];
@@ -87,7 +98,8 @@ pub fn sliced(list: &List, steps: Vec<(usize, Vec<Call>)>) -> Vec<Call> {
     };
     let largest = steps.iter().map(numbers).max().unwrap_or(0);
     let together = steps.iter().map(|(i, _)| together(&list.steps[*i])).max().unwrap_or(1);
-    let slice = (CACHED / largest.max(1)).max(LEAST).next_multiple_of(together);
+    let least = steps.iter().map(|(i, _)| least(&list.steps[*i])).max().unwrap_or(LEAST);
+    let slice = (CACHED / largest.max(1)).max(least).next_multiple_of(together);
     if steps.len() < 2 || slice >= list.batch {
         return steps.into_iter().flat_map(|(_, calls)| calls).map(whole).collect();
     }
