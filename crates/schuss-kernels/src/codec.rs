@@ -100,7 +100,8 @@ pub(crate) trait Packing: Register {
     /// # Safety
     /// They can be read.
     unsafe fn unpack(codec: Codec, from: [*const f32; GROUP]) -> [Self; GROUP];
-    /// Packs the first `count` registers, or all if `WHOLE`; their blocks lie one behind the other then.
+    /// Packs the first `count` registers, or all if `WHOLE`; their blocks lie one behind the other then. A block's random
+    /// bits are those of its first register.
     /// # Safety
     /// They can be written.
     unsafe fn pack<const WHOLE: bool>(

@@ -178,7 +178,7 @@ unsafe fn group<V: Packing, R: Elementwise, const WHOLE: bool>(
             if s.is_multiple_of(2) {
                 let key = p.key.wrapping_add((s as u64).wrapping_mul(codec::APART));
                 for_rows!(i < GROUP: {
-                    bits[i] = codec::bits(key, p.first + theta(i) - i * V::COUNT % BLOCK);
+                    bits[i] = codec::bits(key, p.first + theta(i));
                 }, 0 1 2 3);
             }
             let (codec, state) = (*p.codecs.get_unchecked(s), *p.states.get_unchecked(s));
