@@ -7,6 +7,9 @@ use crate::lane::{Avx2, Avx512};
 use crate::lane::{Lane, Register, Wide, prefetch};
 use crate::recording::Recording;
 
+mod packed;
+pub use packed::Packed;
+
 /// A few lanes: what a rule is given (`At`), or what it keeps beside an element (`State`).
 pub trait Lanes<L: Lane>: Copy {
     /// How many.
@@ -61,6 +64,7 @@ pub struct Sweep {
     avx2: Block,
     #[cfg(target_arch = "x86_64")]
     avx512: Block,
+    packed: [packed::Run; Isa::ALL.len()],
     reference: Reference,
     record: fn() -> Recording,
 }
@@ -78,6 +82,13 @@ impl Sweep {
             avx2: sweep_avx2::<R>,
             #[cfg(target_arch = "x86_64")]
             avx512: sweep_avx512::<R>,
+            packed: [
+                packed::sweep::<Wide, R>,
+                #[cfg(target_arch = "x86_64")]
+                packed_avx2::<R>,
+                #[cfg(target_arch = "x86_64")]
+                packed_avx512::<R>,
+            ],
             reference: reference::<R>,
             record: Recording::of::<R>,
         }
@@ -204,6 +215,20 @@ unsafe fn sweep_avx512<R: Elementwise>(
 ) -> bool {
     // SAFETY: the caller's promise.
     unsafe { sweep::<Avx512, R>(at, rows, cols, theta, stride, g, g_stride, states) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn packed_avx2<R: Elementwise>(block: &Packed) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { packed::sweep::<Avx2, R>(block) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+unsafe fn packed_avx512<R: Elementwise>(block: &Packed) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { packed::sweep::<Avx512, R>(block) }
 }
 
 #[inline(always)]

@@ -12,7 +12,7 @@ pub struct Avx2(__m256);
 /// Sixteen numbers, AVX-512 F, DQ, BW and VL.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub struct Avx512(__m512);
+pub struct Avx512(pub(crate) __m512);
 
 macro_rules! operator {
     ($($register:ident: $trait:ident $method:ident $intrinsic:ident;)*) => {$(

@@ -1,8 +1,9 @@
 //! Updates whose states are packed.
 
 use super::{Run, STATES, Update, View};
-use crate::codec::{self, Codec, Rounding};
+use crate::codec::{self, Codec};
 use crate::product::Tile;
+use crate::sweep::Packed;
 use std::sync::atomic::Ordering;
 
 impl Update {
@@ -12,46 +13,34 @@ impl Update {
     }
 }
 
-/// Numbers of packed states that are unpacked at a time.
-const UNPACKED: usize = 256;
-
 impl Run<'_> {
-    /// An update whose states are packed: unpacked, swept over and packed again some numbers at a time.
+    /// An update whose states are packed.
     pub(super) unsafe fn update_packed(&self, update: &Update, tile: Tile, result: *mut f32) {
-        let key = codec::key(self.moment.seed, self.moment.update, update.array);
-        let mut plain = [[0.0f32; UNPACKED]; STATES];
-        let mut pointers = [std::ptr::null_mut(); STATES];
-        for row in 0..tile.rows {
-            for col in (0..tile.cols).step_by(UNPACKED) {
-                let n = UNPACKED.min(tile.cols - col);
-                let (i, j) = (tile.row + row, tile.col + col);
-                // SAFETY: checked when the program was made; tiles begin with a block.
-                unsafe {
-                    let place = |s: usize| {
-                        let (view, words) = (update.states[s], update.codecs[s].words());
-                        self.at(View { offset: view.offset + j / codec::BLOCK * words, ..view }, i, 0)
-                    };
-                    for (s, codec) in update.codecs.iter().enumerate() {
-                        pointers[s] = plain[s].as_mut_ptr();
-                        match codec {
-                            Codec::F32 => pointers[s] = self.at(update.states[s], i, j),
-                            _ => codec::unpack(self.isa, *codec, place(s), n.div_ceil(codec::BLOCK), pointers[s]),
-                        }
-                    }
-                    let at = std::slice::from_raw_parts(self.at(update.at, 0, 0), update.sweep.at());
-                    let (theta, g) = (self.at(update.theta, i, j), result.add(row * tile.stride + col));
-                    let states = &pointers[..update.states.len()];
-                    if !update.sweep.run_block(self.isa, at, 1, n, theta, 0, g, 0, states) {
-                        self.finite.store(false, Ordering::Relaxed);
-                    }
-                    for (s, codec) in update.codecs.iter().enumerate().filter(|(_, codec)| **codec != Codec::F32) {
-                        // Two states share a number's random bits.
-                        let how = Rounding::Random { key: key.wrapping_add(s as u32 / 2), upper: s % 2 == 1 };
-                        let first = i * update.theta.row_stride + j;
-                        let blocks = n.div_ceil(codec::BLOCK);
-                        codec::pack(self.isa, *codec, how, first, pointers[s], blocks, place(s));
-                    }
-                }
+        let (row, col, width) = (tile.row, tile.col, update.theta.row_stride);
+        let mut states = [std::ptr::null_mut(); STATES];
+        // SAFETY: checked when the program was made; tiles begin with a block.
+        unsafe {
+            for (s, (view, codec)) in update.states.iter().zip(&update.codecs).enumerate() {
+                states[s] = match codec {
+                    Codec::F32 => self.at(*view, row, col),
+                    _ => self.at(View { offset: view.offset + col / codec::BLOCK * codec.words(), ..*view }, row, 0),
+                };
+            }
+            let block = Packed {
+                at: std::slice::from_raw_parts(self.at(update.at, 0, 0), update.sweep.at()),
+                rows: tile.rows,
+                cols: tile.cols,
+                theta: self.at(update.theta, row, col),
+                g: result,
+                g_stride: tile.stride,
+                states: &states[..update.states.len()],
+                codecs: &update.codecs,
+                key: codec::key(self.moment.seed, self.moment.update, update.array),
+                first: row * width + col,
+                width,
+            };
+            if !update.sweep.run_packed(self.isa, &block) {
+                self.finite.store(false, Ordering::Relaxed);
             }
         }
     }
