@@ -274,18 +274,18 @@ fn images_are_summed_in_groups_that_do_not_depend_on_the_call() {
     let (isa, all) = (Isa::detect(), 3 * group + 1);
     let (x, y) = (numbers(all * g.input_len(), 1), numbers(all * g.output_len(), 2));
     let mut scratch = numbers(kernel_scratch_len(isa, &g, Method::Winograd), 4);
-    let mut sum = |calls: &[std::ops::Range<usize>]| {
+    let mut sum = |borders: &[usize]| {
         let mut w = numbers(g.kernel_rows() * g.outputs, 3);
-        for (i, images) in calls.iter().enumerate() {
+        for (i, call) in borders.windows(2).enumerate() {
             let (x, y, w) = (x.as_ptr(), y.as_ptr(), w.as_mut_ptr());
             // SAFETY: the buffers hold so many images.
-            unsafe { kernel_of(isa, &g, images.clone(), x, y, w, i > 0, Method::Winograd, &mut scratch) };
+            unsafe { kernel_of(isa, &g, call[0]..call[1], x, y, w, i > 0, Method::Winograd, &mut scratch) };
         }
         w.to_vec()
     };
-    let whole = sum(&[1..all]);
-    assert!(whole == sum(&[1..group, group..3 * group, 3 * group..all]));
-    assert!(whole != sum(&[1..group + 1, group + 1..all]), "it does not matter how images are grouped");
+    let whole = sum(&[1, all]);
+    assert!(whole == sum(&[1, group, 3 * group, all]));
+    assert!(whole != sum(&[1, group + 1, all]), "it does not matter how images are grouped");
 }
 
 /// The products that are left out cost about a bit: the error stays near that of the plain sum.
