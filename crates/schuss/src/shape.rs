@@ -59,7 +59,8 @@ impl Shape {
     }
     /// Elements in a batch of `n` samples; the greatest number there is if they are more.
     pub fn len(&self, n: usize) -> usize {
-        self.sizes(n).into_iter().fold(1, usize::saturating_mul)
+        let size = |d: &Dim| if let Dim::Fixed(k) = d { *k } else { n };
+        self.0.iter().map(size).fold(1, usize::saturating_mul)
     }
     /// Is there no element in a batch of `n` samples?
     pub fn is_empty(&self, n: usize) -> bool {

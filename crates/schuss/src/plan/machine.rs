@@ -364,7 +364,7 @@ impl Machine {
     /// that evaluation does not take more memory than training.
     fn evaluated_at_once(&self) -> usize {
         let graph = &self.objective(false).graph;
-        let numbers = |v| graph.shape(v).sample().iter().product::<usize>();
+        let numbers = |v| graph.shape(v).len(1);
         let most = graph.values().filter(|v| graph.shape(*v).has_batch()).map(numbers).max().unwrap_or(1);
         // A power of 2: parts of a data set then seldom leave a rest of another size, for which there is another plan.
         let samples = (EVALUATED / most.max(1)).clamp(1, MICRO_BATCH);
