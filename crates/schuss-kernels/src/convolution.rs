@@ -36,6 +36,13 @@ pub enum Method {
     Winograd,
 }
 
+impl Method {
+    /// Panics if such a convolution cannot be computed so: then it would leave its arrays.
+    pub fn check(self, g: &Geometry) {
+        assert!(self != Method::Winograd || winograd::possible(g), "no plain windows of 3 × 3: {g:?}");
+    }
+}
+
 /// Can the outputs or, if turned, the inputs be computed by [`Method::Winograd`], and are they likely to be sooner?
 pub fn suits_winograd(g: &Geometry, turned: bool) -> bool {
     winograd::suits(g, turned)

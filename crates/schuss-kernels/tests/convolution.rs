@@ -316,3 +316,9 @@ fn a_quarter_of_the_products_loses_a_bit() {
 fn a_window_that_leaves_its_input_is_refused() {
     Geometry { output: [1, 9, 3], ..geometry([1, 5, 5], 1, 1, [1, 3, 3]) }.check();
 }
+
+#[test]
+#[should_panic(expected = "no plain windows of 3 × 3")]
+fn a_method_that_a_convolution_does_not_bear_is_refused() {
+    Method::Winograd.check(&Geometry { strides: [1, 2, 2], output: [1, 2, 2], ..geometry([1, 5, 5], 8, 8, [1, 3, 3]) });
+}

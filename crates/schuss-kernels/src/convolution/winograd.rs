@@ -122,12 +122,16 @@ fn costs(g: &Geometry, turned: bool) -> (f64, f64) {
     ((tiles * tile) as f64, (product(places) * 9 * ins * registers) as f64)
 }
 
-/// Can this convolution be computed so, and is it worth it?
-pub(super) fn suits(g: &Geometry, turned: bool) -> bool {
+/// Can this convolution be computed so?
+pub(super) fn possible(g: &Geometry) -> bool {
     let flat = g.input[0] == 1 && g.output[0] == 1 && g.size == [1, 3, 3];
-    let plain = g.strides == [1; 3] && g.dilation == [1; 3] && g.groups == 1;
+    flat && g.strides == [1; 3] && g.dilation == [1; 3] && g.groups == 1
+}
+
+/// And is it worth it?
+pub(super) fn suits(g: &Geometry, turned: bool) -> bool {
     let (tiles, sums) = costs(g, turned);
-    flat && plain && g.channels.min(g.outputs) >= 8 && tiles < 0.8 * sums
+    possible(g) && g.channels.min(g.outputs) >= 8 && tiles < 0.8 * sums
 }
 
 /// The same for the derivative by the kernel, over so many images at once.

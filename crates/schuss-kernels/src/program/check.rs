@@ -116,8 +116,9 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
             source.operands.iter().for_each(|v| touch(*v, summed, cols, false));
             onto.iter().for_each(|v| touch(*v, rows, cols, false));
         }
-        Work::Convolve { geometry, turned, x, w, .. } => {
+        Work::Convolve { geometry, turned, method, x, w } => {
             geometry.check();
+            method.check(geometry);
             let (from, to) = (geometry.input_places(), geometry.output_places());
             let (from, to) = if *turned { (to, from) } else { (from, to) };
             let (channels, outputs) = (geometry.channels, geometry.outputs);
@@ -129,8 +130,9 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
             touch(*x, &(rows.start / to * from..rows.end / to * from), &(0..channels), false);
             touch(*w, &(0..geometry.kernel_rows()), &(0..outputs), false);
         }
-        Work::KernelOf { geometry, images, x, y, to, .. } => {
+        Work::KernelOf { geometry, method, images, x, y, to, .. } => {
             geometry.check();
+            method.check(geometry);
             let (height, outputs) = (geometry.kernel_rows(), geometry.outputs);
             let whole = rows.len() == height && rows.start.is_multiple_of(height) && *cols == (0..outputs);
             assert!(whole, "one whole kernel is made: {rows:?} of {height}, {cols:?}");
