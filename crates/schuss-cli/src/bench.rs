@@ -4,6 +4,7 @@ use crate::arguments;
 use crate::output::{Output, Result, tell};
 use crate::text::{rate, table};
 use schuss::Error;
+use schuss::graph::Precision;
 use schuss::lab::workloads;
 use schuss::plan::Options;
 use schuss::recipe::Tables;
@@ -16,8 +17,6 @@ use std::time::{Duration, Instant};
 const WARM_UP: usize = 10;
 /// Steps that are timed, whatever the time.
 const LEAST: usize = 15;
-/// What a workload can be computed in.
-const PRECISION: &str = "f32";
 
 /// Seconds of the timed steps.
 struct Times {
@@ -40,16 +39,13 @@ pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
         some => some.split(',').map(|name| Ok(table_of.find(name.trim())?.name)).collect::<Result<_>>()?,
     };
     let seconds = seconds(arguments)?;
-    if arguments.precision != PRECISION {
-        let message = format!("--precision is {}; available in this version is {PRECISION}", arguments.precision);
-        return Err(Error::value("not-available", message).into());
-    }
+    let precision = Precision::from_name(&arguments.precision)?;
     let (isa, threads) = (isa()?, threads(arguments)?);
     let mut rows = vec![["work", "step", "least", "samples"].map(str::to_owned).to_vec()];
     let rules = rules(arguments.optimizer.as_deref())?;
     let settings: Vec<String> = arguments.set.iter().map(|s| setting(s)).collect();
     for (name, rule) in names.iter().flat_map(|name| rules.iter().map(move |rule| (*name, rule))) {
-        let options = Options { threads, isa, without: Vec::new(), seed: 0 };
+        let options = Options { precision, ..Options::new(threads, isa) };
         let mut bench = table_of.make(name, &[])?.start(rule.as_deref(), &settings, options)?;
         let Times { median, least, steps } = time(seconds, || bench.step());
         let samples = bench.batch() as f64 / median;
@@ -58,7 +54,7 @@ pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
             let mut line = json!({
                 "peer": "schuss", "work": name, "threads": threads, "step_ms": rounded(median),
                 "min_ms": rounded(least), "samples_per_s": samples.round() as u64, "steps": steps,
-                "precision": PRECISION, "isa": isa.name(),
+                "precision": precision.name(), "isa": isa.name(),
             });
             bench.measure();
             let flop: u64 = bench.measured().iter().map(|m| m.flop).sum();
@@ -87,7 +83,8 @@ pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
     }
     if !arguments.json {
         table(&rows, true).into_iter().try_for_each(|line| out.line(line))?;
-        out.line(format!("{PRECISION}, {}, threads: {threads}; the step is the median", isa.name()))?;
+        let name = precision.name();
+        out.line(format!("{name}, {}, threads: {threads}; the step is the median", isa.name()))?;
     }
     Ok(())
 }
@@ -135,7 +132,8 @@ fn limits(arguments: &arguments::Bench, out: &mut Output) -> Result {
 fn profile(name: &str, arguments: &arguments::Bench, out: &mut Output) -> Result {
     let (isa, threads, seconds) = (isa()?, threads(arguments)?, seconds(arguments)?);
     let before = multiply_adds(isa, &Pool::new(threads));
-    let options = Options { threads, isa, without: Vec::new(), seed: 0 };
+    let precision = Precision::from_name(&arguments.precision)?;
+    let options = Options { precision, ..Options::new(threads, isa) };
     let rule = rules(arguments.optimizer.as_deref())?.into_iter().next().flatten();
     let settings: Vec<String> = arguments.set.iter().map(|s| setting(s)).collect();
     let mut bench = workloads().make(name, &[])?.start(rule.as_deref(), &settings, options)?;

@@ -1,7 +1,7 @@
 //! Prints the rates of products, GFLOP/s on one thread, for shapes that training small networks meets.
 //! `cargo run --release -p schuss-kernels --example product_rates [word]`: only shapes whose line has the word.
 
-use schuss_kernels::product::{Matrix, product, product_into, scratch_len};
+use schuss_kernels::product::{Factors, Matrix, product, product_into, scratch_len};
 use schuss_kernels::{Buffer, Isa};
 use std::ops::Range;
 use std::time::Instant;
@@ -63,10 +63,11 @@ fn least(mut f: impl FnMut()) -> f64 {
 
 fn main() {
     let word = std::env::args().nth(1).unwrap_or_default();
-    println!("{:30}{:>10}{:>14}{:>14}{:>12}", "", "isa", "tiles", "stored", "stored µs");
+    println!("{:30}{:>10}{:>8}{:>14}{:>14}{:>12}", "", "isa", "factors", "tiles", "stored", "stored µs");
     for &(name, m, n, k, cols, lies) in SHAPES {
-        for isa in Isa::all_available() {
-            if !format!("{name} {}", isa.name()).contains(&word) {
+        let both = |isa| [(isa, Factors::F32), (isa, Factors::Bf16)];
+        for (isa, factors) in Isa::all_available().flat_map(both) {
+            if !format!("{name} {} {factors:?}", isa.name()).contains(&word) {
                 continue;
             }
             let (mut a, mut b, mut c) = (Buffer::zeros(m * k), Buffer::zeros(k * n), Buffer::zeros(m * n));
@@ -82,7 +83,7 @@ fn main() {
             let tiles = least(|| {
                 // SAFETY: the arrays have these sizes, and the tiles are those of C.
                 unsafe {
-                    product(isa, rows.clone(), cols.clone(), k, a, b, &mut scratch, &mut |tile| {
+                    product(isa, factors, rows.clone(), cols.clone(), k, a, b, &mut scratch, &mut |tile| {
                         for row in 0..tile.rows {
                             let to = to.add((tile.row + row) * n + tile.col);
                             std::ptr::copy_nonoverlapping(tile.ptr.add(row * tile.stride), to, tile.cols);
@@ -92,10 +93,10 @@ fn main() {
             });
             let stored = least(|| {
                 // SAFETY: the arrays have these sizes.
-                unsafe { product_into(isa, rows.clone(), cols.clone(), k, a, b, &mut scratch, to, n) }
+                unsafe { product_into(isa, factors, rows.clone(), cols.clone(), k, a, b, &mut scratch, to, n) }
             });
             let (tiles, rate) = (flop / tiles / 1e9, flop / stored / 1e9);
-            println!("{name:30}{:>10}{tiles:>14.1}{rate:>14.1}{:>12.2}", isa.name(), stored * 1e6);
+            println!("{name:30}{:>10}{factors:>8?}{tiles:>14.1}{rate:>14.1}{:>12.2}", isa.name(), stored * 1e6);
         }
     }
 }

@@ -100,6 +100,15 @@ pub fn tanh(x: f32) -> f32 {
     if a < 0.625 { small } else { large }
 }
 
+/// The nearest number of bfloat16 (8 bits of mantissa, the first one not stored; ties to even): the upper half of an f32.
+#[inline(always)]
+pub fn bfloat16(x: f32) -> f32 {
+    let bits = x.to_bits();
+    let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) & 0xffff_0000;
+    // A NaN stays one, whatever its bits.
+    f32::from_bits(if x.is_nan() { bits | 0x0040_0000 } else { rounded })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,12 +6,38 @@
 //! The columns are taken in panels of two registers. A panel of B that many rows need is first copied together
 //! (`pack`), then strips of up to `Kernels::rows` rows go over it, their part of C in registers (`kernel`).
 
-use crate::Isa;
 #[cfg(target_arch = "x86_64")]
 use crate::lane::{Avx2, Avx512, Lane};
 use crate::lane::{Register, Wide, for_rows};
+use crate::{Isa, math};
 use std::hint::black_box;
 use std::ops::Range;
+
+#[cfg(target_arch = "x86_64")]
+mod bf16;
+
+/// What factors are multiplied as. Sums are f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Factors {
+    /// As they are.
+    #[default]
+    F32,
+    /// Each rounded to the nearest number of bfloat16 first ([`math::bfloat16`]); products of those are exact in f32.
+    /// Where the machine has a fast unit for that, two products are added at a time, so that the order of a sum is
+    /// another one.
+    Bf16,
+}
+
+impl Factors {
+    /// What a plain loop would multiply.
+    #[inline(always)]
+    fn of(self, x: f32) -> f32 {
+        match self {
+            Factors::F32 => x,
+            Factors::Bf16 => math::bfloat16(x),
+        }
+    }
+}
 
 /// A matrix in memory: element (i, j) is at `ptr + i · row_stride + j · col_stride`.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +93,7 @@ pub fn grain(isa: Isa) -> (usize, usize) {
 /// If `scratch` is shorter than [`scratch_len`].
 pub unsafe fn product(
     isa: Isa,
+    factors: Factors,
     rows: Range<usize>,
     cols: Range<usize>,
     k: usize,
@@ -76,7 +103,7 @@ pub unsafe fn product(
     epilogue: &mut dyn FnMut(Tile),
 ) {
     // SAFETY: the caller's promise.
-    unsafe { run(kernels(isa), rows, cols, k, a, b, scratch, Target::Tiles(epilogue)) }
+    unsafe { run(isa, factors, rows, cols, k, a, b, scratch, Target::Tiles(epilogue)) }
 }
 
 /// Computes the elements of C in `rows` × `cols` and writes them to `c`, where row i starts at `c + i · stride`.
@@ -88,6 +115,7 @@ pub unsafe fn product(
 /// If `scratch` is shorter than [`scratch_len`].
 pub unsafe fn product_into(
     isa: Isa,
+    factors: Factors,
     rows: Range<usize>,
     cols: Range<usize>,
     k: usize,
@@ -98,7 +126,7 @@ pub unsafe fn product_into(
     stride: usize,
 ) {
     // SAFETY: the caller's promise.
-    unsafe { run(kernels(isa), rows, cols, k, a, b, scratch, Target::Store { to: c, stride }) }
+    unsafe { run(isa, factors, rows, cols, k, a, b, scratch, Target::Store { to: c, stride }) }
 }
 
 /// Numbers in a cache line.
@@ -107,7 +135,8 @@ const LINE: usize = 16;
 const PAGE: usize = 1024;
 
 unsafe fn run(
-    kernels: &Kernels,
+    isa: Isa,
+    factors: Factors,
     rows: Range<usize>,
     cols: Range<usize>,
     k: usize,
@@ -116,6 +145,7 @@ unsafe fn run(
     scratch: &mut [f32],
     mut target: Target,
 ) {
+    let kernels = kernels(isa);
     let width = kernels.cols();
     let start = scratch.as_ptr().align_offset(LINE * size_of::<f32>());
     let (tile, rest) = scratch[start..].split_at_mut(kernels.rows * width);
@@ -124,25 +154,45 @@ unsafe fn run(
     // Where the columns of A lie together, a multiple of a page apart, they crowd into a few places of the caches:
     // with many panels to come, a block of A is copied first.
     let crowded = a.row_stride == 1 && a.col_stride.is_multiple_of(PAGE);
-    if !(crowded && rows.len() > kernels.rows && cols.len() > 4 * width) {
+    let copied = factors != Factors::F32 || (crowded && rows.len() > kernels.rows && cols.len() > 4 * width);
+    if !copied {
         // SAFETY: the caller's promise.
-        return unsafe { run_block(kernels, rows, cols, k, a, b, tile, panel, &mut target) };
+        return unsafe { run_block(kernels, factors, rows, cols, k, a, b, tile, panel, &mut target) };
+    }
+    #[cfg(target_arch = "x86_64")]
+    if factors == Factors::Bf16 && isa == Isa::Avx512 && bf16::fast() {
+        // SAFETY: the caller's promise; the machine has the unit.
+        return unsafe { bf16::run(rows, cols, k, a, b, tile, panel, block, &mut target) };
     }
     for row in rows.clone().step_by(kernels.block()) {
         let rows = row..rows.end.min(row + kernels.block());
-        for (i, to) in block.chunks_exact_mut(kernels.block()).take(k).enumerate() {
-            // SAFETY: the rows are within A, and a chunk has room for a block's.
-            unsafe { to.as_mut_ptr().copy_from_nonoverlapping(a.ptr.add(row + i * a.col_stride), rows.len()) }
+        // SAFETY: the rows are within A, and a chunk has room for a block's.
+        unsafe {
+            match factors {
+                Factors::F32 => {
+                    for (i, to) in block.chunks_exact_mut(kernels.block()).take(k).enumerate() {
+                        to.as_mut_ptr().copy_from_nonoverlapping(a.ptr.add(row + i * a.col_stride), rows.len());
+                    }
+                }
+                Factors::Bf16 => {
+                    for (i, to) in block.chunks_exact_mut(kernels.block()).take(k).enumerate() {
+                        for (row, to) in rows.clone().zip(to) {
+                            *to = math::bfloat16(*a.ptr.add(row * a.row_stride + i * a.col_stride));
+                        }
+                    }
+                }
+            }
         }
         // The copy's row `row` is where A would have it.
         let a = Matrix { ptr: block.as_ptr().wrapping_sub(row), row_stride: 1, col_stride: kernels.block() };
         // SAFETY: the caller's promise; the block holds these rows.
-        unsafe { run_block(kernels, rows, cols.clone(), k, a, b, tile, panel, &mut target) }
+        unsafe { run_block(kernels, factors, rows, cols.clone(), k, a, b, tile, panel, &mut target) }
     }
 }
 
 unsafe fn run_block(
     kernels: &Kernels,
+    factors: Factors,
     rows: Range<usize>,
     cols: Range<usize>,
     k: usize,
@@ -155,7 +205,7 @@ unsafe fn run_block(
     let width = kernels.cols();
     let strips = rows.len().div_ceil(kernels.rows);
     // A copy pays when it is read several times, and when the panel's rows lie far apart.
-    let pack = b.col_stride != 1 || (strips > 2 && b.row_stride > 2 * width);
+    let pack = factors != Factors::F32 || b.col_stride != 1 || (strips > 2 && b.row_stride > 2 * width);
     for col in cols.clone().step_by(width) {
         let cols = width.min(cols.end - col);
         // SAFETY: the panel is within B; `panel` has room for k rows of `width`.
@@ -163,6 +213,9 @@ unsafe fn run_block(
             let from = b.ptr.add(col * b.col_stride);
             if pack {
                 (kernels.pack)(k, cols, Matrix { ptr: from, ..b }, panel);
+                if factors != Factors::F32 {
+                    std::slice::from_raw_parts_mut(panel, k * width).iter_mut().for_each(|x| *x = factors.of(*x));
+                }
                 (panel.cast_const(), width)
             } else {
                 (from, b.row_stride)

@@ -8,7 +8,7 @@
 use crate::codec::Codec;
 use crate::convolution::{self, Geometry, Method};
 use crate::copies::{self, Piece};
-use crate::product::{self, Matrix, Tile};
+use crate::product::{self, Factors, Matrix, Tile};
 use crate::rows::{self, Rows, RowsMut};
 use crate::symmetric::Symmetric;
 use crate::tape::{self, Argument, BLOCK, Block, Moment, Operand, Tape};
@@ -87,6 +87,8 @@ pub enum Work {
         b: View,
         /** Columns of A. */
         k: usize,
+        /** What they are multiplied as. */
+        factors: Factors,
     },
     /// Nothing: the finish's tape makes the numbers.
     Map,
@@ -424,7 +426,7 @@ impl Run<'_> {
         // SAFETY: every place was checked when the program was made; scratch was sized for the call.
         unsafe {
             match &call.work {
-                Work::Product { a, b, k } => {
+                Work::Product { a, b, k, factors } => {
                     let own = product::scratch_len(self.isa, rows.len(), cols.len(), *k).next_multiple_of(16);
                     let (own, more) = scratch.split_at_mut(own);
                     let matrix =
@@ -435,6 +437,7 @@ impl Run<'_> {
                             let to = self.at(c, 0, 0);
                             product::product_into(
                                 self.isa,
+                                *factors,
                                 rows,
                                 cols,
                                 *k,
@@ -448,7 +451,8 @@ impl Run<'_> {
                         _ => {
                             let more = more.as_mut_ptr();
                             let mut done = |tile: Tile| self.finish(finish, tile, more);
-                            product::product(self.isa, rows, cols, *k, matrix(*a), matrix(*b), own, &mut done);
+                            let (a, b) = (matrix(*a), matrix(*b));
+                            product::product(self.isa, *factors, rows, cols, *k, a, b, own, &mut done);
                         }
                     }
                 }

@@ -33,6 +33,8 @@ pub enum Unary {
     Tanh,
     /// ln(1 + eˣ)
     Softplus,
+    /// the nearest number of bfloat16
+    Bfloat16,
 }
 
 /// A function of two numbers. Comparisons give 1 or 0.
@@ -420,6 +422,7 @@ unsafe fn unary(f: Unary, a: Source, out: Out) {
             Unary::Sigmoid => map1(a, out, math::sigmoid),
             Unary::Tanh => map1(a, out, math::tanh),
             Unary::Softplus => map1(a, out, math::softplus),
+            Unary::Bfloat16 => map1(a, out, math::bfloat16),
         }
     }
 }

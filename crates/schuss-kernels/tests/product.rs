@@ -1,6 +1,6 @@
 //! Products against sums in `f64`, and their bits under every cut of the work.
 
-use schuss_kernels::product::{Matrix, grain, product, product_into, scratch_len};
+use schuss_kernels::product::{Factors, Matrix, grain, product, product_into, scratch_len};
 use schuss_kernels::random::fill_uniform;
 use schuss_kernels::{Buffer, Isa};
 use std::ops::Range;
@@ -41,7 +41,15 @@ impl Factor {
 }
 
 /// The whole of C, 7.0 where nothing was computed.
-fn tiles(isa: Isa, m: usize, n: usize, k: usize, parts: &[(Range<usize>, Range<usize>)], f: [&Factor; 2]) -> Vec<f32> {
+fn tiles(
+    isa: Isa,
+    factors: Factors,
+    m: usize,
+    n: usize,
+    k: usize,
+    parts: &[(Range<usize>, Range<usize>)],
+    f: [&Factor; 2],
+) -> Vec<f32> {
     let mut c = vec![7.0; m * n];
     let mut scratch = Buffer::zeros(scratch_len(isa, m, n, k) + 1);
     for (rows, cols) in parts {
@@ -63,29 +71,47 @@ fn tiles(isa: Isa, m: usize, n: usize, k: usize, parts: &[(Range<usize>, Range<u
         let (a, b) = (f[0].matrix(), f[1].matrix());
         // An odd start, because scratch memory may begin anywhere.
         // SAFETY: the factors are m × k and k × n, `isa` is available.
-        unsafe { product(isa, rows.clone(), cols.clone(), k, a, b, &mut scratch[1..], epilogue) }
+        unsafe { product(isa, factors, rows.clone(), cols.clone(), k, a, b, &mut scratch[1..], epilogue) }
     }
     c
 }
 
-fn stored(isa: Isa, m: usize, n: usize, k: usize, parts: &[(Range<usize>, Range<usize>)], f: [&Factor; 2]) -> Vec<f32> {
+fn stored(
+    isa: Isa,
+    factors: Factors,
+    m: usize,
+    n: usize,
+    k: usize,
+    parts: &[(Range<usize>, Range<usize>)],
+    f: [&Factor; 2],
+) -> Vec<f32> {
     let mut c = vec![7.0; m * n];
     let mut scratch = Buffer::zeros(scratch_len(isa, m, n, k));
     for (rows, cols) in parts {
         let (a, b) = (f[0].matrix(), f[1].matrix());
         // SAFETY: the factors are m × k and k × n, C is m × n, `isa` is available.
-        unsafe { product_into(isa, rows.clone(), cols.clone(), k, a, b, &mut scratch, c.as_mut_ptr(), n) }
+        unsafe { product_into(isa, factors, rows.clone(), cols.clone(), k, a, b, &mut scratch, c.as_mut_ptr(), n) }
     }
     c
 }
 
+/// To eight bits.
+fn rounded(x: f32) -> f32 {
+    if x == 0.0 || !x.is_finite() {
+        return x;
+    }
+    let unit = 2f64.powi(f64::from(x).abs().log2().floor() as i32 - 7);
+    ((f64::from(x) / unit).round_ties_even() * unit) as f32
+}
+
 /// The one chain that every element is, and its value in `f64`.
-fn expected(isa: Isa, m: usize, n: usize, k: usize, f: [&Factor; 2]) -> (Vec<f32>, Vec<f64>) {
+fn expected(isa: Isa, factors: Factors, m: usize, n: usize, k: usize, f: [&Factor; 2]) -> (Vec<f32>, Vec<f64>) {
     let (mut chain, mut exact) = (vec![0.0f32; m * n], vec![0.0; m * n]);
+    let factor = |x| if factors == Factors::Bf16 { rounded(x) } else { x };
     for i in 0..m {
         for j in 0..n {
             for p in 0..k {
-                let (x, y) = (f[0].get(i, p), f[1].get(p, j));
+                let (x, y) = (factor(f[0].get(i, p)), factor(f[1].get(p, j)));
                 let sum = &mut chain[i * n + j];
                 *sum = if isa == Isa::Portable { x * y + *sum } else { x.mul_add(y, *sum) };
                 exact[i * n + j] += f64::from(x) * f64::from(y);
@@ -99,24 +125,32 @@ fn bits(x: &[f32]) -> Vec<u32> {
     x.iter().map(|x| x.to_bits()).collect()
 }
 
+const BOTH: [Factors; 2] = [Factors::F32, Factors::Bf16];
+
 fn check(isa: Isa, m: usize, n: usize, k: usize, f: [&Factor; 2]) {
-    let what = format!("{} {m}x{n}x{k} strides {:?}", isa.name(), f.map(|f| (f.row_stride, f.col_stride)));
-    let whole = [(0..m, 0..n)];
-    let (chain, exact) = expected(isa, m, n, k, f);
-    let c = tiles(isa, m, n, k, &whole, f);
-    assert_eq!(bits(&c), bits(&chain), "{what}");
-    for (c, exact) in c.iter().zip(exact) {
-        // k roundings of sums that stay below k / 4, each at most half a unit of 2^-23.
-        let tolerance = (k * k) as f64 / 4.0 * 0.5f64.powi(23);
-        assert!((f64::from(*c) - exact).abs() <= tolerance, "{what}: {c} for {exact}");
+    for factors in BOTH {
+        let strides = f.map(|f| (f.row_stride, f.col_stride));
+        let what = format!("{} {factors:?} {m}x{n}x{k} strides {strides:?}", isa.name());
+        let whole = [(0..m, 0..n)];
+        let (chain, exact) = expected(isa, factors, m, n, k, f);
+        let c = tiles(isa, factors, m, n, k, &whole, f);
+        // Rounded factors may go through a unit that adds two products at a time.
+        if factors == Factors::F32 || isa != Isa::detect() {
+            assert_eq!(bits(&c), bits(&chain), "{what}");
+        }
+        for (c, exact) in c.iter().zip(exact) {
+            // k roundings of sums that stay below k / 4, each at most half a unit of 2^-23.
+            let tolerance = (k * k) as f64 / 4.0 * 0.5f64.powi(23);
+            assert!((f64::from(*c) - exact).abs() <= tolerance, "{what}: {c} for {exact}");
+        }
+        assert_eq!(bits(&stored(isa, factors, m, n, k, &whole, f)), bits(&c), "{what}, stored");
     }
-    assert_eq!(bits(&stored(isa, m, n, k, &whole, f)), bits(&chain), "{what}, stored");
 }
 
 #[test]
 fn every_shape_is_one_chain() {
     const SIZES: [usize; 15] = [1, 2, 3, 7, 8, 13, 14, 15, 16, 17, 31, 32, 33, 48, 100];
-    const DEPTHS: [usize; 8] = [0, 1, 2, 15, 16, 17, 128, 129];
+    const DEPTHS: [usize; 9] = [0, 1, 2, 15, 16, 17, 33, 128, 129];
     for isa in Isa::all_available() {
         for m in SIZES {
             for n in SIZES {
@@ -172,9 +206,10 @@ fn no_cut_changes_a_bit() {
         let (rows, cols) = grain(isa);
         assert!(rows > 0 && cols.is_multiple_of(8));
         let (m, n, k) = (61, 77, 45);
-        for (first, second) in [(false, false), (true, false), (false, true), (true, true)] {
+        let ways = [(false, false), (true, false), (false, true), (true, true)];
+        for ((first, second), factors) in ways.into_iter().flat_map(|way| BOTH.map(|f| (way, f))) {
             let (a, b) = (Factor::new(0, m, k, first, (0, 0)), Factor::new(1, k, n, second, (0, 0)));
-            let whole = bits(&tiles(isa, m, n, k, &[(0..m, 0..n)], [&a, &b]));
+            let whole = bits(&tiles(isa, factors, m, n, k, &[(0..m, 0..n)], [&a, &b]));
             for row_cuts in [vec![0, m], vec![0, 1, m], vec![0, 14, 15, 43, m], vec![0, 0, 30, m]] {
                 for col_cuts in [vec![0, n], vec![0, 1, n], vec![0, 32, 64, n], vec![0, 7, 40, 41, n]] {
                     let cut = |at: &[usize]| at.windows(2).map(|w| w[0]..w[1]).collect::<Vec<_>>();
@@ -182,8 +217,18 @@ fn no_cut_changes_a_bit() {
                         .iter()
                         .flat_map(|rows| cut(&col_cuts).into_iter().map(|cols| (rows.clone(), cols)))
                         .collect();
-                    assert_eq!(bits(&tiles(isa, m, n, k, &parts, [&a, &b])), whole, "{} {parts:?}", isa.name());
-                    assert_eq!(bits(&stored(isa, m, n, k, &parts, [&a, &b])), whole, "{} {parts:?}", isa.name());
+                    assert_eq!(
+                        bits(&tiles(isa, factors, m, n, k, &parts, [&a, &b])),
+                        whole,
+                        "{} {parts:?}",
+                        isa.name()
+                    );
+                    assert_eq!(
+                        bits(&stored(isa, factors, m, n, k, &parts, [&a, &b])),
+                        whole,
+                        "{} {parts:?}",
+                        isa.name()
+                    );
                 }
             }
         }
@@ -195,7 +240,7 @@ fn only_the_range_is_written() {
     for isa in Isa::all_available() {
         let (m, n, k) = (20, 50, 3);
         let (a, b) = (Factor::new(0, m, k, false, (0, 0)), Factor::new(1, k, n, false, (0, 0)));
-        let c = stored(isa, m, n, k, &[(3..18, 5..42)], [&a, &b]);
+        let c = stored(isa, Factors::F32, m, n, k, &[(3..18, 5..42)], [&a, &b]);
         for (i, c) in c.iter().enumerate() {
             let within = (3..18).contains(&(i / n)) && (5..42).contains(&(i % n));
             assert_eq!(*c != 7.0, within, "{} {i}", isa.name());

@@ -35,7 +35,7 @@ fn a_step_allocates_nothing() {
                     weighted: false,
                     frozen: &|_| false,
                 };
-                let options = Options { threads, isa: Isa::detect(), without: vec!["serial".into()], seed: 0 };
+                let options = Options { without: vec!["serial".into()], ..Options::new(threads, Isa::detect()) };
                 let mut machine = Machine::new(&spec, options).unwrap();
                 let width: usize = case.model.input().iter().product();
                 let data = Dataset {

@@ -41,7 +41,7 @@ fn a_step_on_augmented_pictures_allocates_nothing() {
                 weighted: false,
                 frozen: &|_| false,
             };
-            let options = Options { threads, isa: Isa::detect(), without: vec!["serial".into()], seed: 0 };
+            let options = Options { without: vec!["serial".into()], ..Options::new(threads, Isa::detect()) };
             let make = if pipeline.mixes() { Machine::mixing } else { Machine::new };
             let mut machine = make(&spec, options).unwrap();
             let indices: Vec<u32> = (0..n as u32).collect();

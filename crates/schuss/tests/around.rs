@@ -25,7 +25,7 @@ fn optimizer(name: &str, settings: &[(&str, Argument)]) -> Optimizer {
 
 fn options(threads: usize, without: &[&str]) -> Options {
     let without = without.iter().map(|s| s.to_string()).collect();
-    Options { threads, isa: Isa::chosen().unwrap(), without, seed: 0 }
+    Options { without, ..Options::new(threads, Isa::chosen().unwrap()) }
 }
 
 fn lengths() -> impl Iterator<Item = (&'static str, &'static [usize], usize)> {

@@ -64,7 +64,7 @@ fn machine(model: &Sequential, optimizer: &Optimizer, frozen: &dyn Fn(&str) -> b
     let (loss, target) = (loss(), TargetKind::Class(CLASSES));
     let optimizer = Some(optimizer);
     let spec = Spec { model, loss: &loss, metrics: &[], optimizer, target, weighted: false, frozen };
-    Machine::new(&spec, Options { threads, isa: Isa::detect(), without: Vec::new(), seed: 0 }).unwrap()
+    Machine::new(&spec, Options::new(threads, Isa::detect())).unwrap()
 }
 
 fn number(machine: &Machine, name: &str) -> f32 {

@@ -31,7 +31,8 @@ fn optimizer(name: &str, state: &str) -> Option<Optimizer> {
 fn offered() -> Vec<(&'static str, &'static str, Optimizer)> {
     let all = registry().names().into_iter().flat_map(|name| STATES.map(|state| (name, state)));
     let all: Vec<_> = all.filter_map(|(name, state)| Some((name, state, optimizer(name, state)?))).collect();
-    for name in ["adam", "adamw", "adamax", "nadam", "radam", "adabelief", "rmsprop", "lion", "momentum"] {
+    let all_of = "adam adamw adamax nadam radam adabelief yogi adan adagrad adadelta rmsprop lion momentum";
+    for name in all_of.split(' ') {
         assert!(all.iter().any(|(offered, ..)| *offered == name), "{name} does not offer it");
     }
     all
@@ -39,7 +40,7 @@ fn offered() -> Vec<(&'static str, &'static str, Optimizer)> {
 
 fn options(threads: usize, without: &[&str]) -> Options {
     let without = without.iter().chain(&["serial"]).map(|s| s.to_string()).collect();
-    Options { threads, isa: Isa::chosen().unwrap(), without, seed: 3 }
+    Options { without, seed: 3, ..Options::new(threads, Isa::chosen().unwrap()) }
 }
 
 fn draw(i: usize, step: u64, len: usize) -> Vec<f32> {

@@ -78,7 +78,7 @@ fn every_model_is_that_of_keras() {
             weighted: false,
             frozen: &|_| false,
         };
-        let options = Options { threads: 2, isa: Isa::detect(), without: Vec::new(), seed: 0 };
+        let options = Options::new(2, Isa::detect());
         let mut machine = Machine::new(&spec, options).unwrap();
         let variables: Vec<_> = machine.variables().list().iter().cloned().enumerate().collect();
         let count = |role: Option<Role>| -> usize {

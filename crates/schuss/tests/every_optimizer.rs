@@ -116,7 +116,7 @@ fn walk_f32(
     rates: &[f64],
 ) -> Vec<After<f32>> {
     let narrow = |numbers: &[f64]| numbers.iter().map(|&x| x as f32).collect::<Vec<_>>();
-    let options = Options { threads: 1, isa, without: Vec::new(), seed: 0 };
+    let options = Options::new(1, isa);
     let arrays: Vec<_> = start.iter().map(|(name, shape, x)| (name.clone(), shape.clone(), narrow(x))).collect();
     let mut machine = Machine::of_tensors(&arrays, optimizer, options).unwrap();
     let places: Vec<usize> =

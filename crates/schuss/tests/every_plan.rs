@@ -7,7 +7,7 @@ mod layer_examples;
 use cases::{Case, cases};
 use schuss::data::{Dataset, Features, Pipeline, Targets};
 use schuss::graph::ops::input::Source;
-use schuss::graph::{Moment, Reference, Tensor, Value};
+use schuss::graph::{Moment, Precision, Reference, Tensor, Value};
 use schuss::layers::{AnyLayer, Dense, Dropout, Flatten, Reshape};
 use schuss::model::{Objective, Sequential};
 use schuss::optimizers::Pace;
@@ -24,7 +24,7 @@ const RATE: f64 = 0.1;
 /// Small models are run by all threads too.
 fn options(isa: Isa, threads: usize, without: &[&str]) -> Options {
     let without = without.iter().chain(&["serial"]).map(|s| s.to_string()).collect();
-    Options { threads, isa, without, seed: SEED }
+    Options { without, seed: SEED, ..Options::new(threads, isa) }
 }
 
 /// Random samples of a case.
@@ -74,7 +74,17 @@ fn bits(m: &Machine) -> Vec<u32> {
 
 /// Loss sum, penalty, metric sums, new parameters and buffers of one step of gradient descent, in f64.
 fn reference(case: &Case, data: &Dataset, start: &Machine) -> (f64, f64, Vec<f64>, Vec<Vec<f64>>) {
+    reference_in(Precision::F32, case, data, start)
+}
+
+fn reference_in(
+    precision: Precision,
+    case: &Case,
+    data: &Dataset,
+    start: &Machine,
+) -> (f64, f64, Vec<f64>, Vec<Vec<f64>>) {
     let o = Objective::new(&case.model, &case.loss, &case.metrics, case.target, case.weighted, true, |_| true).unwrap();
+    let o = o.in_precision(precision).unwrap();
     let n = data.len();
     let mut r = Reference::new(&o.graph, n).at(Moment { seed: SEED, update: 0, position: 0 });
     let numbers = |v: &[f32]| v.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
@@ -183,6 +193,56 @@ fn bits_do_not_depend_on_threads_or_on_fusing_the_update() {
         assert!(run(2, &["update"]) == one, "{}: materialised gradients", case.name);
         assert!(run(1, &["slices"]) == one && run(2, &["slices"]) == one, "{}: all samples at once", case.name);
         assert!(run(2, &["recompute"]) == one && run(2, &["epilogue"]) == one, "{}: nothing fused", case.name);
+    }
+}
+
+/// Numbers that f32 and f64 round to different sides part by a whole step of bfloat16, so single numbers say little: what
+/// is held is that the plan is nearer to the reference with rounded factors than that is to the one without.
+#[test]
+fn rounded_products_are_those_of_the_reference() {
+    for case in cases().iter().filter(|c| !c.name.starts_with("large")) {
+        for (isa, threads) in Isa::all_available().flat_map(|isa| [(isa, 1), (isa, 2)]) {
+            let n = 17;
+            let data = data(case, n);
+            let in_precision = |precision| Options { precision, ..options(isa, threads, &[]) };
+            let start = sgd(case, in_precision(Precision::F32));
+            let full = reference(case, &data, &start).3;
+            let apart = |a: &[Vec<f64>], b: &[Vec<f64>]| {
+                let squares = a.iter().flatten().zip(b.iter().flatten()).map(|(a, b)| (a - b) * (a - b));
+                squares.sum::<f64>().sqrt()
+            };
+            let moved = |precision| {
+                let mut m = sgd(case, in_precision(precision));
+                step(&mut m, &data, &mut Sums::new(case.metrics.len()));
+                let numbers = |i: usize| m.variables().read(i).iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
+                (0..full.len()).map(numbers).collect::<Vec<_>>()
+            };
+            let what = format!("{} {} {threads}", case.name, isa.name());
+            let rounded = reference_in(Precision::Bf16, case, &data, &start).3;
+            let (near, far) = (apart(&moved(Precision::Bf16), &rounded), apart(&rounded, &full));
+            assert!(far > 0.0 && near < 0.3 * far, "{what}: {near} apart, {far} from full precision");
+            let three = apart(&moved(Precision::F32x3), &full);
+            assert!(three < 0.05 * far, "{what}: three products part by {three}, one by {far}");
+        }
+    }
+}
+
+#[test]
+fn bits_of_rounded_products_do_not_depend_on_threads() {
+    for (case, precision) in cases().iter().flat_map(|c| [(c, Precision::Bf16), (c, Precision::F32x3)]) {
+        let run = |threads, without: &[&str]| {
+            let options = Options { precision, ..options(Isa::detect(), threads, without) };
+            let mut m = machine(case, "adam", &[], options);
+            for _ in 0..2 {
+                step(&mut m, &data(case, 67), &mut Sums::new(case.metrics.len()));
+            }
+            bits(&m)
+        };
+        let one = run(1, &[]);
+        for threads in [2, 3, 4, 7] {
+            assert!(run(threads, &[]) == one, "{} {precision:?}: {threads} threads", case.name);
+        }
+        assert!(run(2, &["update"]) == one, "{} {precision:?}: materialised gradients", case.name);
     }
 }
 

@@ -156,7 +156,7 @@ impl Trial {
             frozen: &|_| false,
         };
         let options =
-            Options { threads: self.threads, isa: Isa::chosen().unwrap(), without: vec!["serial".into()], seed: 3 };
+            Options { without: vec!["serial".into()], seed: 3, ..Options::new(self.threads, Isa::chosen().unwrap()) };
         let mut machine = Machine::new(&spec, options).unwrap();
         let indices: Vec<u32> = (0..self.data.len() as u32).collect();
         let batch = Batch { data: &self.data, pipeline: &Pipeline::scale(1.0), indices: &indices, draws: None };
@@ -229,7 +229,7 @@ fn what_does_not_go_together_is_refused_with_its_reason() {
         assert_eq!(error.code(), "not-with-a-search", "{setting}: {error}");
     }
     let array = [("theta".to_owned(), vec![2], vec![1.0f32, 2.0])];
-    let options = || Options { threads: 1, isa: Isa::detect(), without: Vec::new(), seed: 0 };
+    let options = || Options::new(1, Isa::detect());
     let machine = |optimizer: &Optimizer| Machine::of_tensors(&array, optimizer, options());
     let code = |optimizer: &Optimizer| machine(optimizer).err().map(|e| e.code());
     for name in ["schedule_free_adamw", "asgd"] {

@@ -106,7 +106,7 @@ fn machine(model: &Sequential, loss: &AnyLoss, data: &Dataset, optimizer: &Optim
         weighted: data.weights.is_some(),
         frozen: &|_| false,
     };
-    let options = Options { threads: 2, isa: Isa::detect(), without: Vec::new(), seed: 0 };
+    let options = Options::new(2, Isa::detect());
     let mut m = Machine::new(&spec, options).unwrap();
     start.iter().enumerate().for_each(|(i, p)| m.variables_mut().write(i, &f32s(p)));
     m

@@ -160,7 +160,7 @@ fn the_plan_gives_the_same_to_1e_5() {
             weighted: false,
             frozen: &|_| false,
         };
-        let options = Options { threads: 2, isa: Isa::detect(), without: vec!["serial".into()], seed: 0 };
+        let options = Options { without: vec!["serial".into()], ..Options::new(2, Isa::detect()) };
         let mut machine = Machine::new(&spec, options).unwrap_or_else(|e| panic!("{}: {e}", case.name));
         let data = Dataset {
             shape: case.input[1..].to_vec(),

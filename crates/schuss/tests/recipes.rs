@@ -183,7 +183,7 @@ fn what_a_recipe_may_not_say_is_one_error() {
         ("optimizer.learning_rate=nan", "value-not-allowed", "`learning_rate` is NaN"),
         ("optimizer.learning_rate=-1", "value-not-allowed", "`learning_rate` is -1"),
         ("data.validation=1.0", "value-not-allowed", "`validation` is 1.0"),
-        ("train.precision=bf16", "not-available", "\"f32\""),
+        ("train.precision=fp16", "value-not-allowed", "bf16"),
         ("optimizer=adam:flax", "unknown-name", "adam:torch"),
         ("optimizer.dialect=flax", "unknown-name", "adam:torch"),
         ("optimizer.dialect=3", "recipe-type", "`dialect` is 3"),

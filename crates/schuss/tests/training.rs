@@ -114,7 +114,7 @@ impl Case {
         };
         let isa = schuss_kernels::Isa::chosen().unwrap();
         let make = if self.pipeline.mixes() { Machine::mixing } else { Machine::new };
-        make(&spec, Options { threads: self.threads, isa, without: Vec::new(), seed: 3 }).unwrap()
+        make(&spec, Options { seed: 3, ..Options::new(self.threads, isa) }).unwrap()
     }
     fn fit(
         &self,
@@ -621,7 +621,7 @@ fn groups_have_their_own_rule_and_rate() {
         frozen: &|_| false,
     };
     let isa = schuss_kernels::Isa::chosen().unwrap();
-    let error = Machine::new(&spec, Options { threads: 1, isa, without: Vec::new(), seed: 3 }).err().unwrap();
+    let error = Machine::new(&spec, Options { seed: 3, ..Options::new(1, isa) }).err().unwrap();
     assert_eq!(error.code(), "empty-group");
 }
 

@@ -103,7 +103,7 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
     };
     let one = &(0..1);
     match &call.work {
-        Work::Product { a, b, k } => {
+        Work::Product { a, b, k, .. } => {
             touch(*a, rows, &(0..*k), false);
             touch(*b, &(0..*k), cols, false);
         }

@@ -27,13 +27,17 @@
 
 mod backprop;
 pub mod ops;
+mod precision;
 mod reference;
 mod tensor;
+mod trim;
 
 pub use backprop::backpropagate;
 pub use ops::Operation;
+pub use precision::Precision;
 pub use reference::{Moment, Reference};
 pub use tensor::Tensor;
+pub use trim::trim;
 
 use crate::error::Result;
 use crate::shape::Shape;
@@ -111,7 +115,7 @@ impl Graph {
         &self.node(value).shape
     }
     /// All values, in the order of their nodes.
-    pub fn values(&self) -> impl Iterator<Item = Value> + use<> {
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = Value> + use<> {
         (0..self.nodes.len() as u32).map(Value)
     }
     /// A value's operation, if it is an `O`.

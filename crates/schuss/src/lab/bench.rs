@@ -310,7 +310,7 @@ mod tests {
     fn models_have_the_parameters_of_their_layers() {
         // Weights, biases, γ and β of the layers, added up by hand.
         for (name, count) in [("mlp", 669_706), ("convnet", 34_826), ("cnn3c3d", 895_210), ("resnet20", 272_474)] {
-            let options = Options { threads: 1, isa: Isa::detect(), without: Vec::new(), seed: 0 };
+            let options = Options::new(1, Isa::detect());
             let Workload::Training { input, layers, .. } = workloads().make(name, &[]).unwrap() else { panic!() };
             let built = layers(Network::new(input)).build(true).unwrap();
             let found: usize = built.parameters.iter().map(|p| p.shape.iter().product::<usize>()).sum();
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn a_step_learns_the_batch_by_heart() {
         for name in ["tiny", "logreg", "mlp", "mlp_clipped"] {
-            let options = Options { threads: 1, isa: Isa::detect(), without: Vec::new(), seed: 0 };
+            let options = Options::new(1, Isa::detect());
             let mut bench = workloads().make(name, &[]).unwrap().start(None, &[], options).unwrap();
             let first = bench.loss();
             for _ in 0..100 {

@@ -113,7 +113,7 @@ impl Walker {
             }
             Precision::F32 => {
                 let isa = Isa::chosen().map_err(|message| Error::value("bad-isa", message))?;
-                let options = Options { threads: 1, isa, without: Vec::new(), seed: 0 };
+                let options = Options::new(1, isa);
                 let array = (THETA.into(), shape.to_vec(), start.iter().map(|&x| x as f32).collect());
                 Walker::F32(Box::new(Machine::of_tensors(&[array], optimizer, options)?))
             }

@@ -4,7 +4,7 @@ use super::Sequential;
 use crate::build::Parameter;
 use crate::error::{Error, Result};
 use crate::graph::ops::input::Source;
-use crate::graph::{Graph, Value, backpropagate};
+use crate::graph::{Graph, Precision, Value, backpropagate, trim};
 use crate::losses::AnyLoss;
 use crate::metrics::AnyMetric;
 use crate::shape::Shape;
@@ -81,6 +81,13 @@ impl Objective {
             None => Ok(Some(p)),
             Some(s) => g.add(s, p).map(Some),
         })?;
+        let assigned = built.assignments.iter().flat_map(|a| [a.0, a.1]);
+        let kept = [output, losses].into_iter().chain(metric_values.iter().copied()).chain(penalty).chain(assigned);
+        let (mut g, map) = trim(&g, &kept.collect::<Vec<_>>())?;
+        let now = |v: Value| map[v.index()];
+        let (output, losses, penalty) = (now(output), now(losses), penalty.map(now));
+        let metrics = metric_values.into_iter().map(now).collect();
+        let assignments = built.assignments.into_iter().map(|(from, to)| (now(from), now(to))).collect();
         let mut gradients = Vec::new();
         if training {
             let scale = g.input(Source::Setting, "scale", Shape::scalar());
@@ -103,13 +110,32 @@ impl Objective {
             output,
             parameters: built.parameters,
             buffers: built.buffers,
-            assignments: built.assignments,
+            assignments,
             target,
             weighted,
             losses,
-            metrics: metric_values,
+            metrics,
             penalty,
             gradients,
+        })
+    }
+
+    /// The same with products in this precision.
+    pub fn in_precision(self, precision: Precision) -> Result<Self> {
+        if precision == Precision::F32 {
+            return Ok(self);
+        }
+        let (graph, map) = precision.of(&self.graph)?;
+        let now = |v: Value| map[v.index()];
+        Ok(Objective {
+            graph,
+            output: now(self.output),
+            losses: now(self.losses),
+            metrics: self.metrics.into_iter().map(now).collect(),
+            penalty: self.penalty.map(now),
+            assignments: self.assignments.into_iter().map(|(from, to)| (now(from), now(to))).collect(),
+            gradients: self.gradients.into_iter().map(|(place, v)| (place, now(v))).collect(),
+            ..self
         })
     }
 }

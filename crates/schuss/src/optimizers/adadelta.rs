@@ -85,7 +85,7 @@ impl Rule for Adadelta {
         })
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
-        vec![Slot::zero("a"), Slot::zero("d")]
+        vec![Slot::zero("a").compact_positive(), Slot::zero("d").compact_positive()]
     }
     fn update(&self) -> Update<'_> {
         Update::Elementwise(Sweep::of::<Self>())

@@ -70,7 +70,7 @@ impl Rule for Torch {
         "adagrad:torch"
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
-        vec![Slot::of("a", self.initial)]
+        vec![Slot::of("a", self.initial).compact_positive()]
     }
     fn update(&self) -> Update<'_> {
         Update::Elementwise(Sweep::of::<Self>())
@@ -102,7 +102,7 @@ impl Rule for Adagrad {
         "adagrad"
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
-        vec![Slot::of("a", self.initial)]
+        vec![Slot::of("a", self.initial).compact_positive()]
     }
     fn update(&self) -> Update<'_> {
         Update::Elementwise(Sweep::of::<Self>())

@@ -73,7 +73,11 @@ impl Rule for Adan {
         self.name
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
-        ["m", "d", "v", "g"].into_iter().map(Slot::zero).collect()
+        let slot = |name| match name {
+            "v" => Slot::zero(name).compact_positive(),
+            _ => Slot::zero(name).compact(),
+        };
+        ["m", "d", "v", "g"].map(slot).into()
     }
     fn update(&self) -> Update<'_> {
         Update::Elementwise(Sweep::of::<Self>())

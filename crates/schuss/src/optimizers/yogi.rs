@@ -70,7 +70,8 @@ impl Rule for Yogi {
         self.name
     }
     fn slots(&self, _: &[usize]) -> Vec<Slot> {
-        vec![Slot::of("m", if self.corrected { self.initial } else { 0.0 }), Slot::of("v", self.initial)]
+        let m = Slot::of("m", if self.corrected { self.initial } else { 0.0 });
+        vec![m.compact(), Slot::of("v", self.initial).compact_positive()]
     }
     fn update(&self) -> Update<'_> {
         Update::Elementwise(Sweep::of::<Self>())

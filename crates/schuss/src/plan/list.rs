@@ -2,6 +2,7 @@
 //! kept.
 
 use super::chunks::{KernelParts, SumParts};
+use super::rounded::RoundedProduct;
 use crate::graph::ops::argmax_last::ArgmaxLast;
 use crate::graph::ops::broadcast_to::BroadcastTo;
 use crate::graph::ops::concatenate::Concatenate;
@@ -31,6 +32,7 @@ use crate::graph::ops::window_sum::WindowSum;
 use crate::graph::{Graph, Value};
 use schuss_kernels::convolution::{Geometry, Method};
 use schuss_kernels::copies::Piece;
+use schuss_kernels::product::Factors;
 use schuss_kernels::rows::{RowFold, RowMap};
 use schuss_kernels::symmetric::Symmetric;
 use schuss_kernels::tape::Element;
@@ -40,7 +42,7 @@ use schuss_kernels::windows::WindowMap;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kernel {
     /// A matrix product.
-    Product { a: Value, b: Value, transpose_a: bool, transpose_b: bool },
+    Product { a: Value, b: Value, transpose_a: bool, transpose_b: bool, factors: Factors },
     /// Nothing: the chain makes the numbers.
     Map,
     /// A sum over axes.
@@ -202,9 +204,11 @@ impl<'g> List<'g> {
         if g.operation::<BroadcastTo>(v).is_some() {
             return ends(Kernel::Spread { x: x(0) });
         }
-        if let Some(m) = g.operation::<MatMul>(v) {
+        let plain = g.operation::<MatMul>(v).map(|m| (m, Factors::F32));
+        let rounded = || g.operation::<RoundedProduct>(v).map(|r| (&r.product, Factors::Bf16));
+        if let Some((m, factors)) = plain.or_else(rounded) {
             let (transpose_a, transpose_b) = (m.transpose_a, m.transpose_b);
-            return ends(Kernel::Product { a: x(0), b: x(1), transpose_a, transpose_b });
+            return ends(Kernel::Product { a: x(0), b: x(1), transpose_a, transpose_b, factors });
         }
         if g.operation::<SumTo>(v).is_some() {
             return ends(Kernel::Sum { x: x(0) });

@@ -9,6 +9,7 @@ use crate::graph::ops::constant::Constant;
 use crate::graph::ops::input::{Input, Source};
 use schuss_kernels::convolution::Method;
 use schuss_kernels::copies::Piece;
+use schuss_kernels::product::Factors;
 use schuss_kernels::program::{Call, CrossEntropy, Finish, Phase, Program, Update, View, Work, share};
 use schuss_kernels::rows::RowFold;
 use schuss_kernels::tape::{Argument, Binary, Element, Instruction};
@@ -210,7 +211,7 @@ impl Lowering<'_> {
                 Some(gradient) => Work::Sweep { g: self.dense(gradient, cols) },
                 None => Work::Map,
             },
-            Kernel::Product { a, b, transpose_a, transpose_b } => {
+            Kernel::Product { a, b, transpose_a, transpose_b, factors } => {
                 let matrix = |v: Value, transposed: bool| {
                     let view = self.dense(v, list.matrix(v).1);
                     let turned = View { row_stride: 1, col_stride: view.row_stride, ..view };
@@ -218,7 +219,8 @@ impl Lowering<'_> {
                 };
                 let (a_rows, a_cols) = list.matrix(*a);
                 let k = if *transpose_a { a_rows } else { a_cols };
-                Work::Product { a: matrix(*a, *transpose_a), b: matrix(*b, *transpose_b), k }
+                let (a, b) = (matrix(*a, *transpose_a), matrix(*b, *transpose_b));
+                Work::Product { a, b, k, factors: *factors }
             }
             Kernel::Sum { x } => {
                 let axes = list.sum_axes(*x, made());
@@ -406,8 +408,9 @@ impl Lowering<'_> {
         let by = |method: Method| if method == Method::Winograd { ", winograd" } else { "" };
         let what = match &step.kernel {
             Kernel::Map => "map".into(),
-            Kernel::Product { a, b, transpose_a, transpose_b } => {
-                format!("product {} · {}", turned(*a, *transpose_a), turned(*b, *transpose_b))
+            Kernel::Product { a, b, transpose_a, transpose_b, factors } => {
+                let rounded = if *factors == Factors::Bf16 { ", rounded" } else { "" };
+                format!("product {} · {}{rounded}", turned(*a, *transpose_a), turned(*b, *transpose_b))
             }
             Kernel::Sum { x } => format!("sum {}", word(*x)),
             Kernel::SumParts { x, parts } => format!("sum {} in {parts} parts", word(*x)),

@@ -72,7 +72,6 @@ pub(super) struct Plan {
     entry: Entry,
     batch: usize,
     pub(super) lowered: Lowered,
-    arena: Buffer,
 }
 
 /// A compiled model with its variables: everything that a step needs.
@@ -99,6 +98,10 @@ pub struct Machine {
     shown: bool,
     updates: u64,
     pub(super) plans: Vec<Plan>,
+    /// What plans compute in, one at a time: nothing in it outlives a step.
+    arena: Buffer,
+    /// The plan whose numbers stand in it.
+    latest: usize,
     /// Where each thread has the sample that it brings through the pipeline.
     frames: Arc<[Mutex<Frame>]>,
     /// Are samples, and their targets, mixed while training?
@@ -131,7 +134,8 @@ impl Machine {
             Objective::new(model, loss, metrics, target, weighted, training, trained)
         };
         let evaluation = [objective(false, false)?, objective(false, true)?];
-        let training = spec.optimizer.map(|_| objective(true, spec.weighted)).transpose()?;
+        let training = spec.optimizer.map(|_| objective(true, spec.weighted)?.in_precision(options.precision));
+        let training = training.transpose()?;
         let variables = Variables::new(&evaluation[0].parameters, &evaluation[0].buffers, options.seed)?;
         let trained: Vec<usize> = training.iter().flat_map(|t| t.gradients.iter().map(|g| g.0)).collect();
         Machine {
@@ -187,6 +191,8 @@ impl Machine {
             shown,
             updates,
             plans,
+            arena: Buffer::zeros(0),
+            latest: 0,
             frames,
             mixed: false,
         })
@@ -356,7 +362,7 @@ impl Machine {
         for indices in batch.indices.chunks(self.evaluated_at_once()) {
             let place = self.run(Entry::Predict, &Batch { indices, ..*batch }, 0, indices.len(), &mut sums)?;
             let plan = &self.plans[place];
-            out.extend_from_slice(&plan.arena[plan.lowered.roots[0].clone()]);
+            out.extend_from_slice(&self.arena[plan.lowered.roots[0].clone()]);
         }
         Ok(())
     }
@@ -426,7 +432,7 @@ impl Machine {
             None => 0,
         };
         let bytes = |numbers: usize| numbers * size_of::<f32>();
-        Ok(Memory { variables, step: bytes(self.plans[place].arena.len()), evaluation: bytes(evaluation) })
+        Ok(Memory { variables, step: bytes(self.plans[place].lowered.arena), evaluation: bytes(evaluation) })
     }
     /// What a step of so many samples runs first.
     fn step_entry(&self, batch: usize) -> Entry {
@@ -450,7 +456,7 @@ impl Machine {
         let place = self.plan(entry, batch)?;
         let plan = &self.plans[place];
         let phases = plan.lowered.program.phases().len();
-        let (threads, kib) = (plan.lowered.program.threads(), (plan.arena.len() * 4).div_ceil(1024));
+        let (threads, kib) = (plan.lowered.program.threads(), (plan.lowered.arena * 4).div_ceil(1024));
         let isa = self.options.isa.name();
         let head = format!("batch {batch}, {isa}, {threads} threads, {phases} phases, arena {kib} KiB\n");
         Ok(head + &plan.lowered.program.listing())
@@ -473,11 +479,13 @@ impl Machine {
             return Ok(place);
         }
         let lowered = self.compile(entry, batch)?;
-        let arena = Buffer::try_zeros(lowered.arena).ok_or_else(|| {
-            let mib = lowered.arena >> 18;
-            Error::value("too-large", format!("a batch of {batch} needs {mib} MiB, which there is no memory for"))
-        })?;
-        self.plans.push(Plan { entry, batch, lowered, arena });
+        if lowered.arena > self.arena.len() {
+            self.arena = Buffer::try_zeros(lowered.arena).ok_or_else(|| {
+                let mib = lowered.arena >> 18;
+                Error::value("too-large", format!("a batch of {batch} needs {mib} MiB, which there is no memory for"))
+            })?;
+        }
+        self.plans.push(Plan { entry, batch, lowered });
         Ok(self.plans.len() - 1)
     }
 
@@ -619,7 +627,13 @@ impl Machine {
 
     /// Runs a plan on what `feed` brings and adds up what it measures.
     pub(super) fn step(&mut self, place: usize, feed: &Feed, position: usize, logical: usize, sums: &mut Sums) {
-        let Plan { entry, batch: n, lowered, arena } = &mut self.plans[place];
+        let Plan { entry, batch: n, lowered } = &mut self.plans[place];
+        let arena = &mut self.arena;
+        if cfg!(debug_assertions) && self.latest != place {
+            // What another plan has left must not count.
+            arena.fill(f32::NAN);
+        }
+        self.latest = place;
         let numbers = self.rules.as_ref().map_or(&[][..], Rules::numbers);
         for (slot, x) in arena[lowered.numbers..].iter_mut().zip(numbers) {
             *slot = *x as f32;

@@ -8,12 +8,14 @@ mod machine;
 mod passes;
 mod prepare;
 mod profile;
+mod rounded;
 mod search;
 
 pub use machine::{MICRO_BATCH, Machine};
 pub use search::Evaluate;
 
 use crate::data::{Dataset, Pipeline};
+use crate::graph::Precision;
 use crate::losses::AnyLoss;
 use crate::metrics::AnyMetric;
 use crate::model::Sequential;
@@ -37,6 +39,15 @@ pub struct Options {
     pub without: Vec<String>,
     /// The seed that random operations count under.
     pub seed: u64,
+    /// What products of a step of training are computed in. Evaluation and prediction are f32.
+    pub precision: Precision,
+}
+
+impl Options {
+    /// So many threads, all passes, the seed 0, f32.
+    pub fn new(threads: usize, isa: schuss_kernels::Isa) -> Self {
+        Options { threads, isa, without: Vec::new(), seed: 0, precision: Precision::F32 }
+    }
 }
 
 /// What a step adds up over its samples.

@@ -5,6 +5,7 @@
 
 use super::chunks::{KernelParts, PARTS, SumParts};
 use super::list::{List, frame_of};
+use super::rounded::RoundedProduct;
 use crate::error::Result;
 use crate::graph::ops::broadcast_to::BroadcastTo;
 use crate::graph::ops::constant::Constant;
@@ -50,6 +51,10 @@ pub fn prepare(old: &Graph, batch: usize, kept: &[Value]) -> Result<(Graph, Vec<
             let passes = g.greater(map[pooled.index()], zero)?;
             let d = g.multiply(d, passes)?;
             map.push(g.apply_shared(&old.node(scatter).op, &[x, d])?);
+            continue;
+        }
+        if let Some((product, factors)) = RoundedProduct::of(old, v) {
+            map.push(g.apply(product, &factors.map(|x| map[x.index()]))?);
             continue;
         }
         if let Some(kernel) = old.operation::<ConvolutionKernel>(v) {

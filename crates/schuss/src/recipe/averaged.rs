@@ -20,7 +20,7 @@ pub(super) fn scores_of(parts: &Parts, outputs: &[f32], data: &Dataset, threads:
         weighted: false,
         frozen: &|_| false,
     };
-    let options = Options { threads, isa: super::model::isa()?, without: Vec::new(), seed: 0 };
+    let options = Options::new(threads, super::model::isa()?);
     let mut machine = Machine::new(&spec, options)?;
     let outputs = Dataset {
         shape: vec![width],

@@ -301,7 +301,7 @@ impl Model {
                 weighted,
                 frozen: &|_| false,
             };
-            let options = Options { threads: self.threads, isa: isa()?, without: Vec::new(), seed };
+            let options = Options { seed, ..Options::new(self.threads, isa()?) };
             let mixes = parts.pipeline.mixes() && self.optimizer.is_some();
             let mut machine = if mixes { Machine::mixing(&spec, options)? } else { Machine::new(&spec, options)? };
             write(machine.variables_mut(), &self.weights())?;

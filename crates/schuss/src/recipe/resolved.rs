@@ -91,7 +91,7 @@ impl Recipe {
         let optimizer = self.optimizer(tables)?;
         let (name, given) = self.thing("loss", LOSS)?;
         let loss = tables.losses.make(&name, &given)?;
-        let resolved = Resolved {
+        Ok(Resolved {
             data,
             reader,
             augment,
@@ -102,9 +102,7 @@ impl Recipe {
             metrics: self.metrics(tables)?,
             train,
             reduce_on_plateau: reduce,
-        };
-        resolved.check()?;
-        Ok(resolved)
+        })
     }
 
     /// What a table has.
@@ -307,14 +305,6 @@ fn pairs(place: &str, table: &Table) -> Result<Vec<(String, Argument)>> {
 }
 
 impl Resolved {
-    fn check(&self) -> Result<()> {
-        let precision = self.train.text("precision");
-        if precision != "f32" {
-            let message = format!("train: `precision` is \"{precision}\"; only \"f32\" is available in this version");
-            return Err(Error::value("not-available", message));
-        }
-        Ok(())
-    }
     /// The model for samples of these sizes and this target. The error is about samples that it can't take.
     pub fn layers(&self, input: &[usize], target: TargetKind) -> Result<Network> {
         match &self.model {

@@ -1,5 +1,6 @@
 //! The settings of a recipe that belong to no entry of a table.
 
+use crate::graph::Precision;
 use crate::registry::{Allowed, Default, Page, Setting};
 
 const fn setting(name: &'static str, default: Default, allowed: Allowed, doc: &'static str) -> Setting {
@@ -55,7 +56,12 @@ pub const TRAIN: &[Setting] = &[
     ),
     setting("seed", Default::Int(0), Allowed::Int(0, i64::MAX), "what every random number depends on"),
     setting("threads", Default::Text("auto"), Allowed::CountOr(&["auto"]), "auto: as many as the machine has"),
-    setting("precision", Default::Text("f32"), Allowed::Text, "what the steps are computed in"),
+    setting(
+        "precision",
+        Default::Text("f32"),
+        Allowed::OneOf(Precision::NAMES),
+        "what the factors of products are while training: f32, rounded to bfloat16, or cut into two numbers of it",
+    ),
     setting(
         "patience",
         Default::Text("none"),

@@ -4,6 +4,7 @@ use super::description::Parts;
 use super::{Resolved, Tables};
 use crate::data::{self, ClassWeights, Dataset, FileRecord, Task};
 use crate::error::{Error, Result};
+use crate::graph::Precision;
 use crate::metrics;
 use crate::model::Sequential;
 use crate::plan::{Machine, Options, Spec};
@@ -113,10 +114,9 @@ impl Setup {
             frozen: &|name| frozen.as_ref().is_some_and(|f| f.is_match(name)),
         };
         let options = Options {
-            threads: self.recipe.threads(),
-            isa: super::model::isa()?,
-            without: Vec::new(),
             seed: self.recipe.train.usize("seed") as u64,
+            precision: Precision::from_name(self.recipe.train.text("precision"))?,
+            ..Options::new(self.recipe.threads(), super::model::isa()?)
         };
         let mixes = self.parts.pipeline.mixes();
         let mut machine = if mixes { Machine::mixing(&spec, options)? } else { Machine::new(&spec, options)? };

@@ -42,6 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
     let valid = |size: &[usize], strides: &[usize], dilation: &[usize]| Window::valid(size, strides, dilation);
     let same =
         |size: &[usize], strides: &[usize], input: &[usize]| Window::same(size, strides, &vec![1; size.len()], input);
+    let at_most = |window: Window, most: &[usize]| Window { most: Some(most.to_vec()), ..window };
     vec![
         (vec![2, 5, 3], vec![3, 3, 2], valid(&[3], &[1], &[1]), 1),
         (vec![2, 4, 3], vec![2, 3, 17], valid(&[2], &[1], &[1]), 1),
@@ -54,6 +55,8 @@ pub(super) fn cases() -> Vec<Case> {
         (vec![1, 3, 4, 2], vec![3, 3, 1, 4], same(&[3, 3], &[2, 1], &[3, 4]), 2),
         (vec![2, 3, 4, 2], vec![1, 1, 2, 3], valid(&[1, 1], &[2, 2], &[1, 1]), 1),
         (vec![1, 3, 2, 3, 2], vec![2, 2, 2, 2, 3], same(&[2, 2, 2], &[1, 1, 2], &[3, 2, 3]), 1),
+        (vec![2, 5, 4, 2], vec![3, 3, 2, 3], at_most(same(&[3, 3], &[1, 1], &[5, 4]), &[4, 2]), 1),
+        (vec![1, 7, 6, 3], vec![3, 2, 1, 3], at_most(valid(&[3, 2], &[2, 1], &[1, 1]), &[2, 4]), 3),
     ]
 }
 

@@ -11,6 +11,7 @@ use std::fmt::Debug;
 pub mod absolute;
 pub mod add;
 pub mod argmax_last;
+pub mod bfloat16;
 pub mod broadcast_to;
 pub mod concatenate;
 pub mod constant;
@@ -102,6 +103,7 @@ pub const TABLE: &[Line] = &[
     absolute::LINE,
     add::LINE,
     argmax_last::LINE,
+    bfloat16::LINE,
     broadcast_to::LINE,
     concatenate::LINE,
     convolution::LINE,

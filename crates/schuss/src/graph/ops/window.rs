@@ -13,13 +13,15 @@ pub struct Window {
     pub dilation: Vec<usize>,
     /// Places in front of the input and behind it that count as padding.
     pub padding: Vec<[usize; 2]>,
+    /// The most windows along each axis, where the last ones that fit are left out.
+    pub most: Option<Vec<usize>>,
 }
 
 impl Window {
     /// Windows that lie within the input: Keras' `valid`.
     pub fn valid(size: &[usize], strides: &[usize], dilation: &[usize]) -> Self {
         let (padding, strides) = (vec![[0; 2]; size.len()], strides.to_vec());
-        Window { size: size.to_vec(), strides, dilation: dilation.to_vec(), padding }
+        Window { size: size.to_vec(), strides, dilation: dilation.to_vec(), padding, most: None }
     }
     /// As many windows as ⌈input / stride⌉: Keras' `same`. Where the padding is odd, one more behind than in front.
     pub fn same(size: &[usize], strides: &[usize], dilation: &[usize], input: &[usize]) -> Self {
@@ -52,6 +54,9 @@ impl Window {
         if !(1..=3).contains(&rank) || [self.strides.len(), self.dilation.len(), self.padding.len()] != [rank; 3] {
             return wrong(format!("a window has 1 to 3 axes, the same in all its parts: {self:?}"));
         }
+        if self.most.as_ref().is_some_and(|most| most.len() != rank || most.contains(&0)) {
+            return wrong(format!("at least one window along each axis, not {:?}", self.most));
+        }
         if input.len() != rank {
             return wrong(format!("a window over {rank} spatial axes does not fit an input of {input:?}"));
         }
@@ -74,7 +79,8 @@ impl Window {
                     "the window reaches {reach} along spatial axis {i}, and the input {input:?} has {n} there{padding}"
                 ));
             }
-            outputs.push((padded - reach) / self.strides[i] + 1);
+            let all = (padded - reach) / self.strides[i] + 1;
+            outputs.push(self.most.as_ref().map_or(all, |most| all.min(most[i])));
         }
         Ok(outputs)
     }
@@ -122,6 +128,9 @@ mod tests {
         assert_eq!(same(8, 1, 2, 1), (4, [0, 0]));
         let valid = |n, k, s, d| Window::valid(&[k], &[s], &[d]).outputs(&[n]).map(|o| o[0]).map_err(|e| e.code());
         assert_eq!((valid(28, 3, 1, 1), valid(11, 2, 2, 1), valid(7, 3, 1, 3)), (Ok(26), Ok(5), Ok(1)));
+        let most = |most: &[usize]| Window { most: Some(most.to_vec()), ..Window::valid(&[3], &[1], &[1]) };
+        assert_eq!((most(&[4]).outputs(&[9]).unwrap(), most(&[4]).outputs(&[5]).unwrap()), (vec![4], vec![3]));
+        assert!(most(&[0]).outputs(&[9]).is_err() && most(&[1, 1]).outputs(&[9]).is_err());
         for (n, k, s, d) in [(3, 4, 1, 1), (3, 2, 1, 3), (3, 2, 0, 1), (3, 0, 1, 1), (3, 2, 1, 0)] {
             assert_eq!(valid(n, k, s, d), Err("window"), "{n} {k} {s} {d}");
         }

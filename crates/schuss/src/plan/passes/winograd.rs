@@ -6,6 +6,7 @@
 
 use super::Pass;
 use crate::graph::Value;
+use crate::graph::ops::bfloat16::Bfloat16;
 use crate::graph::ops::multiply::Multiply;
 use crate::graph::ops::pool_scatter::PoolScatter;
 use crate::plan::list::{Kernel, List};
@@ -46,6 +47,6 @@ fn method(list: &List, kernel: &Kernel) -> Option<Method> {
 fn scattered(list: &List, v: Value) -> bool {
     let g = list.graph;
     let factor = |x: &Value| scattered(list, *x);
-    g.operation::<PoolScatter>(v).is_some()
-        || (g.operation::<Multiply>(v).is_some() && g.node(v).inputs.iter().any(factor))
+    let keeps_zeros = g.operation::<Multiply>(v).is_some() || g.operation::<Bfloat16>(v).is_some();
+    g.operation::<PoolScatter>(v).is_some() || (keeps_zeros && g.node(v).inputs.iter().any(factor))
 }

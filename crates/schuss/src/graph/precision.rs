@@ -1,0 +1,118 @@
+//! What products are computed in: a transformation of a graph that is differentiated already.
+
+use super::ops::convolution::Convolution;
+use super::ops::convolution_input::ConvolutionInput;
+use super::ops::convolution_kernel::ConvolutionKernel;
+use super::ops::matmul::MatMul;
+use super::{Graph, Value};
+use crate::error::{Error, Result};
+
+/// What the factors of matrix products and convolutions are. Their sums, all else that is computed, parameters and what
+/// an optimizer keeps are f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// f32.
+    #[default]
+    F32,
+    /// Rounded to bfloat16, 8 bits of mantissa (Kalamkar et al. 2019, arXiv 1905.12322).
+    Bf16,
+    /// Cut into two numbers of bfloat16, 16 bits of mantissa together, of whose four products the three greater ones are
+    /// added (Henry, Tang and Heinecke 2019, arXiv 1904.06376).
+    F32x3,
+}
+
+impl Precision {
+    /// All names.
+    pub const NAMES: &[&str] = &["f32", "bf16", "f32x3"];
+    const ALL: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::F32x3];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+
+    /// By name. Error: `unknown-precision`.
+    pub fn from_name(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|p| p.name() == name).ok_or_else(|| {
+            let message = format!("no precision `{name}`; allowed: {}", Self::NAMES.join(", "));
+            Error::name("unknown-precision", message)
+        })
+    }
+
+    /// The graph with products in this precision, and where each value of the old one is in it.
+    pub fn of(self, old: &Graph) -> Result<(Graph, Vec<Value>)> {
+        let (mut g, mut map) = (Graph::new(), Vec::<Value>::with_capacity(old.nodes().len()));
+        for v in old.values() {
+            let node = old.node(v);
+            let inputs: Vec<Value> = node.inputs.iter().map(|x| map[x.index()]).collect();
+            map.push(match self {
+                Precision::Bf16 if is_product(old, v) => {
+                    let [x, y] = [g.bfloat16(inputs[0])?, g.bfloat16(inputs[1])?];
+                    g.apply_shared(&node.op, &[x, y])?
+                }
+                Precision::F32x3 if is_product(old, v) => {
+                    let [(x, small_x), (y, small_y)] = [halves(&mut g, inputs[0])?, halves(&mut g, inputs[1])?];
+                    // The small products first: their sum loses less.
+                    let [first, second] = [[small_x, y], [x, small_y]].map(|xy| g.apply_shared(&node.op, &xy));
+                    let small = g.add(first?, second?)?;
+                    let great = g.apply_shared(&node.op, &[x, y])?;
+                    g.add(small, great)?
+                }
+                _ => g.apply_shared(&node.op, &inputs)?,
+            });
+        }
+        Ok((g, map))
+    }
+}
+
+/// A number of bfloat16 and another that is what it lacks.
+fn halves(g: &mut Graph, x: Value) -> Result<(Value, Value)> {
+    let great = g.bfloat16(x)?;
+    let rest = g.subtract(x, great)?;
+    Ok((great, g.bfloat16(rest)?))
+}
+
+fn is_product(g: &Graph, v: Value) -> bool {
+    let convolution = || g.operation::<Convolution>(v).is_some() || g.operation::<ConvolutionInput>(v).is_some();
+    g.operation::<MatMul>(v).is_some() || convolution() || g.operation::<ConvolutionKernel>(v).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::ops::input::Source;
+    use crate::graph::{Reference, Tensor};
+    use crate::shape::Shape;
+
+    /// The greatest relative error of a product of matrices of 1s and a bit.
+    fn error(precision: Precision) -> f64 {
+        let mut g = Graph::new();
+        let x = g.input(Source::Parameter, "x", Shape::fixed(&[5, 9]));
+        let w = g.input(Source::Parameter, "w", Shape::fixed(&[9, 4]));
+        let y = g.matmul(x, w).unwrap();
+        let (g, map) = precision.of(&g).unwrap();
+        let mut reference = Reference::new(&g, 1);
+        let number = |i: usize| 1.0 + (i as f64 * 0.7).sin() / 2.0;
+        let (x, w) = (Tensor::from_fn(&[5, 9], number), Tensor::from_fn(&[9, 4], |i| number(i + 50)));
+        reference.set(Source::Parameter, "x", x.clone());
+        reference.set(Source::Parameter, "w", w.clone());
+        let y = &reference.run(&[map[y.index()]])[0];
+        let exact = |i: usize| (0..9).map(|k| x.data[i / 4 * 9 + k] * w.data[k * 4 + i % 4]).sum::<f64>();
+        y.data.iter().enumerate().map(|(i, y)| (y / exact(i) - 1.0).abs()).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn errors_are_those_of_8_and_16_bits() {
+        let [full, bf16, three] = [Precision::F32, Precision::Bf16, Precision::F32x3].map(error);
+        assert!(full < 1e-15, "{full}");
+        assert!((1e-4..2f64.powi(-8)).contains(&bf16), "{bf16}");
+        assert!((1e-8..2f64.powi(-15)).contains(&three), "{three}");
+    }
+
+    #[test]
+    fn names_lead_there_and_back() {
+        assert_eq!(Precision::ALL.map(Precision::name), Precision::NAMES);
+        assert!(Precision::ALL.iter().all(|p| Precision::from_name(p.name()).unwrap() == *p));
+        assert_eq!(Precision::from_name("fp16").unwrap_err().code(), "unknown-precision");
+    }
+}
