@@ -28,17 +28,6 @@ pub enum Factors {
     Bf16,
 }
 
-impl Factors {
-    /// What a plain loop would multiply.
-    #[inline(always)]
-    fn of(self, x: f32) -> f32 {
-        match self {
-            Factors::F32 => x,
-            Factors::Bf16 => math::bfloat16(x),
-        }
-    }
-}
-
 /// A matrix in memory: element (i, j) is at `ptr + i · row_stride + j · col_stride`.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix {
@@ -73,15 +62,19 @@ enum Target<'a> {
 }
 
 /// Numbers of scratch memory that a product of these sizes needs.
-pub fn scratch_len(isa: Isa, _m: usize, _n: usize, k: usize) -> usize {
-    let kernels = kernels(isa);
-    // A line to align by, one tile, one panel of B, one block of A.
-    LINE + kernels.rows * kernels.cols() + k * kernels.cols() + kernels.block() * k
+pub fn scratch_len(isa: Isa, m: usize, _n: usize, k: usize) -> usize {
+    // A line to align by, one tile, one panel of B, panels of A.
+    let need = |kernels: &Kernels| {
+        let width = kernels.cols();
+        LINE + kernels.rows * width + k * width * (1 + kernels.copied(m, k).div_ceil(2 * kernels.rows))
+    };
+    need(kernels(isa, Factors::F32)).max(need(kernels(isa, Factors::Bf16)))
 }
 
 /// Rows and columns of a tile: ranges that are multiples of them waste nothing.
 pub fn grain(isa: Isa) -> (usize, usize) {
-    (kernels(isa).rows, kernels(isa).cols())
+    let kernels = kernels(isa, Factors::F32);
+    (kernels.rows, kernels.cols())
 }
 
 /// Computes the elements of C in `rows` × `cols` and hands each finished tile to `epilogue`, which may change it.
@@ -145,67 +138,62 @@ unsafe fn run(
     scratch: &mut [f32],
     mut target: Target,
 ) {
-    let kernels = kernels(isa);
+    let kernels = kernels(isa, factors);
     let width = kernels.cols();
     let start = scratch.as_ptr().align_offset(LINE * size_of::<f32>());
     let (tile, rest) = scratch[start..].split_at_mut(kernels.rows * width);
     let (panel, block) = rest.split_at_mut(k * width);
     let (tile, panel) = (tile.as_mut_ptr(), panel.as_mut_ptr());
-    // Where the columns of A lie together, a multiple of a page apart, they crowd into a few places of the caches:
-    // with many panels to come, a block of A is copied first.
-    let crowded = a.row_stride == 1 && a.col_stride.is_multiple_of(PAGE);
-    let copied = factors != Factors::F32 || (crowded && rows.len() > kernels.rows && cols.len() > 4 * width);
-    if !copied {
+    // Where the rows or columns of A that a tile reads lie a multiple of a page apart, they crowd into a few places of the
+    // caches: with many panels to come, A is copied together first.
+    let apart = if a.row_stride == 1 { a.col_stride } else { a.row_stride };
+    let crowded = apart.is_multiple_of(PAGE) && rows.len() > kernels.rows && cols.len() > 4 * width;
+    if !(crowded || kernels.copies) {
         // SAFETY: the caller's promise.
-        return unsafe { run_block(kernels, factors, rows, cols, k, a, b, tile, panel, &mut target) };
+        return unsafe { run_block(kernels, rows, cols, k, Rows::There(a), b, tile, panel, &mut target) };
     }
-    #[cfg(target_arch = "x86_64")]
-    if factors == Factors::Bf16 && isa == Isa::Avx512 && bf16::fast() {
-        // SAFETY: the caller's promise; the machine has the unit.
-        return unsafe { bf16::run(rows, cols, k, a, b, tile, panel, block, &mut target) };
-    }
-    for row in rows.clone().step_by(kernels.block()) {
-        let rows = row..rows.end.min(row + kernels.block());
-        // SAFETY: the rows are within A, and a chunk has room for a block's.
-        unsafe {
-            match factors {
-                Factors::F32 => {
-                    for (i, to) in block.chunks_exact_mut(kernels.block()).take(k).enumerate() {
-                        to.as_mut_ptr().copy_from_nonoverlapping(a.ptr.add(row + i * a.col_stride), rows.len());
-                    }
-                }
-                Factors::Bf16 => {
-                    for (i, to) in block.chunks_exact_mut(kernels.block()).take(k).enumerate() {
-                        for (row, to) in rows.clone().zip(to) {
-                            *to = math::bfloat16(*a.ptr.add(row * a.row_stride + i * a.col_stride));
-                        }
-                    }
-                }
+    for row in rows.clone().step_by(kernels.copied(rows.len(), k).max(1)) {
+        let rows = row..rows.end.min(row + kernels.copied(rows.len(), k));
+        let mut at = row;
+        let heights = kernels.heights(rows.len());
+        for (i, strip) in heights.clone().step_by(2).enumerate() {
+            let both = strip + heights.clone().nth(2 * i + 1).unwrap_or(0);
+            // SAFETY: the rows are within A, seen as columns; the block has room for these panels.
+            unsafe {
+                let ptr = a.ptr.add(at * a.row_stride);
+                let turned = Matrix { ptr, row_stride: a.col_stride, col_stride: a.row_stride };
+                (kernels.pack)(k, both, turned, block.as_mut_ptr().add(i * k * width));
             }
+            at += both;
         }
-        // The copy's row `row` is where A would have it.
-        let a = Matrix { ptr: block.as_ptr().wrapping_sub(row), row_stride: 1, col_stride: kernels.block() };
         // SAFETY: the caller's promise; the block holds these rows.
-        unsafe { run_block(kernels, factors, rows, cols.clone(), k, a, b, tile, panel, &mut target) }
+        unsafe { run_block(kernels, rows, cols.clone(), k, Rows::Copied(block.as_ptr()), b, tile, panel, &mut target) }
     }
+}
+
+/// Where strips of A are.
+#[derive(Clone, Copy)]
+enum Rows {
+    /// In A, whose first row is row 0.
+    There(Matrix),
+    /// Two beside each other in each panel, as many rows of the panel as k.
+    Copied(*const f32),
 }
 
 unsafe fn run_block(
     kernels: &Kernels,
-    factors: Factors,
     rows: Range<usize>,
     cols: Range<usize>,
     k: usize,
-    a: Matrix,
+    a: Rows,
     b: Matrix,
     tile: *mut f32,
     panel: *mut f32,
     target: &mut Target,
 ) {
-    let width = kernels.cols();
-    let strips = rows.len().div_ceil(kernels.rows);
+    let (width, heights) = (kernels.cols(), kernels.heights(rows.len()));
     // A copy pays when it is read several times, and when the panel's rows lie far apart.
-    let pack = factors != Factors::F32 || b.col_stride != 1 || (strips > 2 && b.row_stride > 2 * width);
+    let pack = kernels.copies || b.col_stride != 1 || (heights.len() > 2 && b.row_stride > 2 * width);
     for col in cols.clone().step_by(width) {
         let cols = width.min(cols.end - col);
         // SAFETY: the panel is within B; `panel` has room for k rows of `width`.
@@ -213,18 +201,13 @@ unsafe fn run_block(
             let from = b.ptr.add(col * b.col_stride);
             if pack {
                 (kernels.pack)(k, cols, Matrix { ptr: from, ..b }, panel);
-                if factors != Factors::F32 {
-                    std::slice::from_raw_parts_mut(panel, k * width).iter_mut().for_each(|x| *x = factors.of(*x));
-                }
                 (panel.cast_const(), width)
             } else {
                 (from, b.row_stride)
             }
         };
-        let mut row = rows.start;
-        for strip in 0..strips {
-            // Strips of equal height, but for one row.
-            let height = (rows.len() + strip) / strips;
+        let (mut row, mut before) = (rows.start, 0);
+        for (strip, height) in heights.clone().enumerate() {
             let kernel = kernels.kernels[height - 1][usize::from(cols > kernels.count)];
             // A tile has room for whole registers, and whole ones are read again sooner than parts.
             let whole = kernels.count * if cols > kernels.count { 2 } else { 1 };
@@ -233,15 +216,19 @@ unsafe fn run_block(
                 // SAFETY: the tile is within C.
                 Target::Store { to, stride } => (unsafe { to.add(row * stride + col) }, stride, cols),
             };
+            let a = match a {
+                Rows::There(a) => Matrix { ptr: a.ptr.wrapping_add(row * a.row_stride), ..a },
+                Rows::Copied(panels) => {
+                    let ptr = panels.wrapping_add(strip / 2 * k * width + strip % 2 * before);
+                    Matrix { ptr, row_stride: 1, col_stride: width }
+                }
+            };
             // SAFETY: the strip is within A; `to` has room for `height` rows of `cols`.
-            unsafe {
-                let a = Matrix { ptr: a.ptr.wrapping_add(row * a.row_stride), ..a };
-                kernel(k, cols, a, from, from_stride, to, stride, stored);
-            }
+            unsafe { kernel(kernels.steps(k), cols, a, from, from_stride, to, stride, stored) }
             if let Target::Tiles(epilogue) = target {
                 epilogue(Tile { row, col, rows: height, cols, ptr: tile, stride: width });
             }
-            row += height;
+            (row, before) = (row + height, height);
         }
     }
 }
@@ -259,7 +246,12 @@ struct Kernels {
     rows: usize,
     /// By rows − 1, and whether the columns need a second register.
     kernels: &'static [[Kernel; 2]],
+    /// Copies a panel of B together, or strips of A.
     pack: Pack,
+    /// Must both be copied, because that changes them?
+    copies: bool,
+    /// Are two inner steps one of the kernel's?
+    pairs: bool,
 }
 
 impl Kernels {
@@ -268,27 +260,51 @@ impl Kernels {
         2 * self.count
     }
 
-    /// Rows of A that are copied at a time.
-    fn block(&self) -> usize {
-        8 * self.rows
+    /// Rows of A that are copied at a time: whole pairs of strips, of about [`COPIED`] numbers.
+    fn copied(&self, m: usize, k: usize) -> usize {
+        let pair = 2 * self.rows;
+        (COPIED / k.max(1)).max(4 * pair).min(m).next_multiple_of(pair)
+    }
+
+    /// The heights of strips of so many rows: equal, but for one.
+    fn heights(&self, rows: usize) -> impl ExactSizeIterator<Item = usize> + Clone + use<> {
+        let strips = rows.div_ceil(self.rows);
+        (0..strips).map(move |strip| (rows + strip) / strips)
+    }
+
+    /// The kernel's steps.
+    fn steps(&self, k: usize) -> usize {
+        if self.pairs { k.div_ceil(2) } else { k }
     }
 }
 
-fn kernels(isa: Isa) -> &'static Kernels {
+/// Numbers of A that are copied at a time, about: they stay in the third-level cache.
+const COPIED: usize = 1 << 20;
+
+fn kernels(isa: Isa, factors: Factors) -> &'static Kernels {
     macro_rules! kernels {
-        ($register:ty, $kernel:ident, $pack:expr, $($rows:literal)*) => {{
+        ($register:ty, $kernel:ident, $pack:expr, $rounded:expr, $($rows:literal)*) => {{
             const KERNELS: &[[Kernel; 2]] = &[$([$kernel::<$rows, 1>, $kernel::<$rows, 2>]),*];
-            static ALL: Kernels =
-                Kernels { count: <$register>::COUNT, rows: KERNELS.len(), kernels: KERNELS, pack: $pack };
-            &ALL
+            static ALL: [Kernels; 2] = {
+                let (count, rows) = (<$register>::COUNT, KERNELS.len());
+                [
+                    Kernels { count, rows, kernels: KERNELS, pack: $pack, copies: false, pairs: false },
+                    Kernels { count, rows, kernels: KERNELS, pack: $rounded, copies: true, pairs: false },
+                ]
+            };
+            &ALL[usize::from(factors == Factors::Bf16)]
         }};
     }
     match isa {
-        Isa::Portable => kernels!(Wide, kernel_portable, pack::<Wide>, 1 2 3 4),
+        Isa::Portable => kernels!(Wide, kernel_portable, pack::<Wide>, rounded::<Wide>, 1 2 3 4),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => kernels!(Avx2, kernel_avx2, pack_avx2, 1 2 3 4 5 6),
+        Isa::Avx2 => kernels!(Avx2, kernel_avx2, pack_avx2, rounded_avx2, 1 2 3 4 5 6),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => kernels!(Avx512, kernel_avx512, pack_avx512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+        Isa::Avx512 if factors == Factors::Bf16 && bf16::fast() => &bf16::KERNELS,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => {
+            kernels!(Avx512, kernel_avx512, pack_avx512, rounded_avx512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+        }
     }
 }
 
@@ -393,6 +409,36 @@ pub(crate) unsafe fn pack_avx512(k: usize, cols: usize, b: Matrix, panel: *mut f
                 // SAFETY: row `row + i` of the panel has 32 places, 16 from `col` on.
                 unsafe { x.store(panel.add((row + i) * 32 + col)) };
             }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn rounded_avx2(k: usize, cols: usize, b: Matrix, panel: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe { rounded::<Avx2>(k, cols, b, panel) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+unsafe fn rounded_avx512(k: usize, cols: usize, b: Matrix, panel: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe { rounded::<Avx512>(k, cols, b, panel) }
+}
+
+/// [`pack`], each number rounded to bfloat16.
+///
+/// # Safety
+/// As for [`pack`].
+#[inline(always)]
+unsafe fn rounded<V: Register>(k: usize, cols: usize, b: Matrix, panel: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        pack::<V>(k, cols, b, panel);
+        for row in 0..k {
+            let row = std::slice::from_raw_parts_mut(panel.add(row * 2 * V::COUNT), cols);
+            row.iter_mut().for_each(|x| *x = math::bfloat16(*x));
         }
     }
 }
