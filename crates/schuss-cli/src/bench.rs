@@ -56,6 +56,9 @@ pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
                 "min_ms": rounded(least), "samples_per_s": samples.round() as u64, "steps": steps,
                 "precision": precision.name(), "isa": isa.name(),
             });
+            if !bench.is_update() {
+                line["plan_ms"] = json!(rounded(bench.compiled().as_secs_f64()));
+            }
             bench.measure();
             let flop: u64 = bench.measured().iter().map(|m| m.flop).sum();
             if flop > 0 {
@@ -175,6 +178,9 @@ fn profile(name: &str, arguments: &arguments::Bench, out: &mut Output) -> Result
         table(&rows, true).into_iter().try_for_each(|line| out.line(line))?;
         let (step, roof) = (median * 1e3, roof * 1e-9);
         out.line(format!("a step takes {step:.3} ms on {threads} threads, whose time is added up above"))?;
+        if !bench.is_update() {
+            out.line(format!("its plan took {:.1} ms to make", bench.compiled().as_secs_f64() * 1e3))?;
+        }
         out.line("rates count products with zeros that are left out, too")?;
         out.line(format!("rates are a thread's; the roof is {roof:.1} GFLOP/s a thread ({})", isa.name()))?;
     }

@@ -74,7 +74,7 @@ fn main() {
             for (i, x) in a.iter_mut().chain(b.iter_mut()).enumerate() {
                 *x = (i % 17) as f32 / 17.0 - 0.4;
             }
-            let mut scratch = Buffer::zeros(scratch_len(isa, m, n, k));
+            let mut scratch = Buffer::zeros(scratch_len(isa, factors, m, k));
             let a = matrix(&a, m, k, lies == FirstTransposed);
             let b = matrix(&b, k, n, lies == SecondTransposed);
             let (rows, cols): (Range<usize>, Range<usize>) = (0..m, 0..cols);

@@ -14,6 +14,8 @@ use std::hint::black_box;
 use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
 mod bf16;
 
 /// What factors are multiplied as. Sums are f32.
@@ -62,13 +64,8 @@ enum Target<'a> {
 }
 
 /// Numbers of scratch memory that a product of these sizes needs.
-pub fn scratch_len(isa: Isa, m: usize, _n: usize, k: usize) -> usize {
-    // A line to align by, one tile, one panel of B, panels of A.
-    let need = |kernels: &Kernels| {
-        let width = kernels.cols();
-        LINE + kernels.rows * width + k * width * (1 + kernels.copied(m, k).div_ceil(2 * kernels.rows))
-    };
-    need(kernels(isa, Factors::F32)).max(need(kernels(isa, Factors::Bf16)))
+pub fn scratch_len(isa: Isa, factors: Factors, m: usize, k: usize) -> usize {
+    kernels(isa, factors).scratch_len(m, k)
 }
 
 /// Rows and columns of a tile: ranges that are multiples of them waste nothing.
@@ -136,13 +133,26 @@ unsafe fn run(
     a: Matrix,
     b: Matrix,
     scratch: &mut [f32],
+    target: Target,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { run_with(kernels(isa, factors), rows, cols, k, a, b, scratch, target) }
+}
+
+unsafe fn run_with(
+    kernels: &Kernels,
+    rows: Range<usize>,
+    cols: Range<usize>,
+    k: usize,
+    a: Matrix,
+    b: Matrix,
+    scratch: &mut [f32],
     mut target: Target,
 ) {
-    let kernels = kernels(isa, factors);
     let width = kernels.cols();
     let start = scratch.as_ptr().align_offset(LINE * size_of::<f32>());
     let (tile, rest) = scratch[start..].split_at_mut(kernels.rows * width);
-    let (panel, block) = rest.split_at_mut(k * width);
+    let (panel, block) = rest.split_at_mut(kernels.panel(k));
     let (tile, panel) = (tile.as_mut_ptr(), panel.as_mut_ptr());
     // Where the rows or columns of A that a tile reads lie a multiple of a page apart, they crowd into a few places of the
     // caches: with many panels to come, A is copied together first.
@@ -154,17 +164,19 @@ unsafe fn run(
     }
     for row in rows.clone().step_by(kernels.copied(rows.len(), k).max(1)) {
         let rows = row..rows.end.min(row + kernels.copied(rows.len(), k));
-        let mut at = row;
-        let heights = kernels.heights(rows.len());
-        for (i, strip) in heights.clone().step_by(2).enumerate() {
-            let both = strip + heights.clone().nth(2 * i + 1).unwrap_or(0);
+        let (mut at, mut heights, mut place) = (row, kernels.heights(rows.len()), block.as_mut_ptr());
+        while let Some(strip) = heights.next() {
+            let (pack, count) = match kernels.strip {
+                Some(pack) => (pack, strip),
+                None => (kernels.pack, strip + heights.next().unwrap_or(0)),
+            };
             // SAFETY: the rows are within A, seen as columns; the block has room for these panels.
             unsafe {
                 let ptr = a.ptr.add(at * a.row_stride);
-                let turned = Matrix { ptr, row_stride: a.col_stride, col_stride: a.row_stride };
-                (kernels.pack)(k, both, turned, block.as_mut_ptr().add(i * k * width));
+                pack(k, count, Matrix { ptr, row_stride: a.col_stride, col_stride: a.row_stride }, place);
+                place = place.add(kernels.panel(k));
             }
-            at += both;
+            at += count;
         }
         // SAFETY: the caller's promise; the block holds these rows.
         unsafe { run_block(kernels, rows, cols.clone(), k, Rows::Copied(block.as_ptr()), b, tile, panel, &mut target) }
@@ -176,7 +188,7 @@ unsafe fn run(
 enum Rows {
     /// In A, whose first row is row 0.
     There(Matrix),
-    /// Two beside each other in each panel, as many rows of the panel as k.
+    /// In panels: one a panel where strips are packed in a way of their own, else two beside each other.
     Copied(*const f32),
 }
 
@@ -218,8 +230,12 @@ unsafe fn run_block(
             };
             let a = match a {
                 Rows::There(a) => Matrix { ptr: a.ptr.wrapping_add(row * a.row_stride), ..a },
+                Rows::Copied(panels) if kernels.strip.is_some() => {
+                    let ptr = panels.wrapping_add(strip * kernels.panel(k));
+                    Matrix { ptr, row_stride: kernels.steps(k), col_stride: 1 }
+                }
                 Rows::Copied(panels) => {
-                    let ptr = panels.wrapping_add(strip / 2 * k * width + strip % 2 * before);
+                    let ptr = panels.wrapping_add(strip / 2 * kernels.panel(k) + strip % 2 * before);
                     Matrix { ptr, row_stride: 1, col_stride: width }
                 }
             };
@@ -246,12 +262,16 @@ struct Kernels {
     rows: usize,
     /// By rows − 1, and whether the columns need a second register.
     kernels: &'static [[Kernel; 2]],
-    /// Copies a panel of B together, or strips of A.
+    /// Copies a panel of B together, or two strips of A as columns.
     pack: Pack,
+    /// Copies a strip of A together, where that is another way.
+    strip: Option<Pack>,
     /// Must both be copied, because that changes them?
     copies: bool,
     /// Are two inner steps one of the kernel's?
     pairs: bool,
+    /// What k is made a multiple of.
+    unit: usize,
 }
 
 impl Kernels {
@@ -274,7 +294,20 @@ impl Kernels {
 
     /// The kernel's steps.
     fn steps(&self, k: usize) -> usize {
+        let k = k.next_multiple_of(self.unit);
         if self.pairs { k.div_ceil(2) } else { k }
+    }
+
+    /// Numbers of a panel.
+    fn panel(&self, k: usize) -> usize {
+        k.next_multiple_of(self.unit) * self.cols()
+    }
+
+    fn scratch_len(&self, m: usize, k: usize) -> usize {
+        let strips = self.copied(m, k).div_ceil(self.rows);
+        let panels = if self.strip.is_some() { strips } else { strips.div_ceil(2) };
+        // A line to align by, one tile, one panel of B, panels of A.
+        LINE + self.rows * self.cols() + self.panel(k) * (1 + panels)
     }
 }
 
@@ -288,8 +321,8 @@ fn kernels(isa: Isa, factors: Factors) -> &'static Kernels {
             static ALL: [Kernels; 2] = {
                 let (count, rows) = (<$register>::COUNT, KERNELS.len());
                 [
-                    Kernels { count, rows, kernels: KERNELS, pack: $pack, copies: false, pairs: false },
-                    Kernels { count, rows, kernels: KERNELS, pack: $rounded, copies: true, pairs: false },
+                    Kernels { count, rows, kernels: KERNELS, pack: $pack, strip: None, copies: false, pairs: false, unit: 1 },
+                    Kernels { count, rows, kernels: KERNELS, pack: $rounded, strip: None, copies: true, pairs: false, unit: 1 },
                 ]
             };
             &ALL[usize::from(factors == Factors::Bf16)]
@@ -299,6 +332,8 @@ fn kernels(isa: Isa, factors: Factors) -> &'static Kernels {
         Isa::Portable => kernels!(Wide, kernel_portable, pack::<Wide>, rounded::<Wide>, 1 2 3 4),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => kernels!(Avx2, kernel_avx2, pack_avx2, rounded_avx2, 1 2 3 4 5 6),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 if factors == Factors::Bf16 && amx::available() => &amx::KERNELS,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 if factors == Factors::Bf16 && bf16::fast() => &bf16::KERNELS,
         #[cfg(target_arch = "x86_64")]

@@ -369,7 +369,7 @@ impl Program {
 fn scratch_len(isa: Isa, call: &Call, finishes: &[Finish]) -> usize {
     let blocks = |f: Option<usize>| f.map_or(0, |f| finishes[f].tape.len()) * BLOCK;
     let own = match &call.work {
-        Work::Product { k, .. } => product::scratch_len(isa, call.rows.len(), call.cols.len(), *k),
+        Work::Product { k, factors, .. } => product::scratch_len(isa, *factors, call.rows.len(), *k),
         Work::Map | Work::Fold { .. } => BLOCK,
         Work::SumRows { source, .. } => 2 * BLOCK + blocks(Some(*source)),
         Work::Convolve { geometry, turned, method, .. } => {
@@ -427,7 +427,7 @@ impl Run<'_> {
         unsafe {
             match &call.work {
                 Work::Product { a, b, k, factors } => {
-                    let own = product::scratch_len(self.isa, rows.len(), cols.len(), *k).next_multiple_of(16);
+                    let own = product::scratch_len(self.isa, *factors, rows.len(), *k).next_multiple_of(16);
                     let (own, more) = scratch.split_at_mut(own);
                     let matrix =
                         |v: View| Matrix { ptr: self.at(v, 0, 0), row_stride: v.row_stride, col_stride: v.col_stride };

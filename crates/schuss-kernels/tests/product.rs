@@ -51,7 +51,7 @@ fn tiles(
     f: [&Factor; 2],
 ) -> Vec<f32> {
     let mut c = vec![7.0; m * n];
-    let mut scratch = Buffer::zeros(scratch_len(isa, m, n, k) + 1);
+    let mut scratch = Buffer::zeros(scratch_len(isa, factors, m, k) + 1);
     for (rows, cols) in parts {
         let epilogue = &mut |tile: schuss_kernels::product::Tile| {
             assert_eq!(tile.ptr.addr() % 64, 0);
@@ -86,7 +86,7 @@ fn stored(
     f: [&Factor; 2],
 ) -> Vec<f32> {
     let mut c = vec![7.0; m * n];
-    let mut scratch = Buffer::zeros(scratch_len(isa, m, n, k));
+    let mut scratch = Buffer::zeros(scratch_len(isa, factors, m, k));
     for (rows, cols) in parts {
         let (a, b) = (f[0].matrix(), f[1].matrix());
         // SAFETY: the factors are m × k and k × n, C is m × n, `isa` is available.

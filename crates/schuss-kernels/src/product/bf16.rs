@@ -10,14 +10,14 @@ use std::hint::black_box;
 use std::sync::OnceLock;
 
 /// Pairs of two registers.
-const WIDTH: usize = 32;
+pub const WIDTH: usize = 32;
 
 pub static KERNELS: Kernels = {
     macro_rules! kernels {
         ($($rows:literal)*) => { &[$([kernel::<$rows, 1>, kernel::<$rows, 2>]),*] };
     }
     const ALL: &[[Kernel; 2]] = kernels!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
-    Kernels { count: 16, rows: ALL.len(), kernels: ALL, pack, copies: true, pairs: true }
+    Kernels { count: 16, rows: ALL.len(), kernels: ALL, pack, strip: None, copies: true, pairs: true, unit: 1 }
 };
 
 /// Does this machine have the unit, and is it faster than multiplying and adding f32? Intel's takes twice as long.
@@ -32,7 +32,7 @@ pub fn fast() -> bool {
 
 /// Copies k rows of `cols` numbers together, in pairs of rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-unsafe fn pack(k: usize, cols: usize, from: Matrix, to: *mut f32) {
+pub unsafe fn pack(k: usize, cols: usize, from: Matrix, to: *mut f32) {
     // SAFETY: the caller's promise; a pair takes the place of a number.
     unsafe {
         match from.col_stride {
@@ -71,7 +71,7 @@ unsafe fn pack_rows(k: usize, cols: usize, from: *const f32, from_stride: usize,
 
 /// Thirty-two numbers that lie a step apart, rounded; 0 behind the first `count`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-unsafe fn stretch(from: *const f32, step: usize, count: usize) -> __m512i {
+pub unsafe fn stretch(from: *const f32, step: usize, count: usize) -> __m512i {
     let mut gathered = [0.0f32; 32];
     let from = if step == 1 {
         from

@@ -16,6 +16,7 @@ use crate::registry::{Argument, Entry, Page, Registry};
 use crate::target::TargetKind;
 use schuss_kernels::program::Measured;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Classes of every workload.
 const CLASSES: usize = 10;
@@ -189,6 +190,8 @@ pub struct Bench {
     bytes: usize,
     optimizer: &'static str,
     sums: Sums,
+    /// What making the plan took.
+    compiled: Duration,
 }
 
 impl Workload {
@@ -238,9 +241,12 @@ impl Bench {
         let mut sums = Sums::new(0);
         let indices: Vec<u32> = (0..n as u32).collect();
         let batch = Batch { data: &data, pipeline: &Pipeline::scale(1.0), indices: &indices, draws: None };
+        let begin = Instant::now();
+        machine.prepare(n)?;
+        let compiled = begin.elapsed();
         machine.update(&batch, Pace::default(), &mut sums)?;
         let bytes = bytes(&machine);
-        Ok(Bench { machine, batch: Some(n), bytes, optimizer: optimizer.name, sums })
+        Ok(Bench { machine, batch: Some(n), bytes, optimizer: optimizer.name, sums, compiled })
     }
     /// Arrays and their gradients.
     fn update(tensors: usize, shape: &[usize], optimizer: &Optimizer, options: Options) -> Result<Self> {
@@ -255,7 +261,8 @@ impl Bench {
         }
         machine.apply(Pace::default())?;
         let bytes = bytes(&machine);
-        Ok(Bench { machine, batch: None, bytes, optimizer: optimizer.name, sums: Sums::new(0) })
+        let (optimizer, sums, compiled) = (optimizer.name, Sums::new(0), Duration::ZERO);
+        Ok(Bench { machine, batch: None, bytes, optimizer, sums, compiled })
     }
     /// One whole training step: forward, loss, backward, update; or the update alone.
     pub fn step(&mut self) {
@@ -271,6 +278,10 @@ impl Bench {
     /// What came of it, calls of one name together.
     pub fn measured(&self) -> Vec<Measured> {
         self.machine.measured()
+    }
+    /// How long the plan of a step of training took to make; nothing for an update alone.
+    pub fn compiled(&self) -> Duration {
+        self.compiled
     }
     /// The mean loss over all steps so far.
     pub fn loss(&self) -> f64 {

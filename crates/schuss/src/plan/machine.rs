@@ -419,13 +419,20 @@ impl Machine {
         let name = |i: usize| self.variables.list()[i].name.clone();
         self.variables.weights().find(bad).map_or_else(|| "loss".into(), name)
     }
-    /// What a training step for this batch size takes.
-    pub fn memory(&mut self, batch: usize) -> Result<Memory> {
+    /// Makes the plan of a training step for this batch size, which else its first step does.
+    pub fn prepare(&mut self, batch: usize) -> Result<()> {
+        self.step_plan(batch).map(|_| ())
+    }
+    fn step_plan(&mut self, batch: usize) -> Result<usize> {
         let entry = self.step_entry(batch);
         if matches!(entry, Entry::Accumulate { .. }) {
             self.make_sums()?;
         }
-        let place = self.plan(entry, batch.min(MICRO_BATCH))?;
+        self.plan(entry, batch.min(MICRO_BATCH))
+    }
+    /// What a training step for this batch size takes.
+    pub fn memory(&mut self, batch: usize) -> Result<Memory> {
+        let place = self.step_plan(batch)?;
         let variables = self.variables.sizes().iter().sum::<usize>() * size_of::<f32>();
         let evaluation = match self.evaluation {
             Some(_) => self.compile(Entry::Evaluate { weighted: false }, self.evaluated_at_once())?.arena,

@@ -1,0 +1,280 @@
+//! Products of factors that are rounded to bfloat16, on Intel's AMX: tiles of 16 rows of 64 bytes, of which one
+//! instruction multiplies two and adds the result to a third.
+//!
+//! **Untested on its own instruction set**: no machine with AMX was at hand. What is around the four instructions is tested
+//! with a loop in their place, and they are used only on a machine on which they have first given what that loop gives.
+//! Formats: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18.
+
+use super::bf16::{WIDTH, pack, stretch};
+use super::{Kernel, Kernels, Matrix};
+use crate::lane::{Avx512, Register};
+use std::arch::asm;
+use std::arch::x86_64::*;
+use std::sync::OnceLock;
+
+/// Rows of a strip: two tiles.
+const ROWS: usize = 32;
+/// Pairs of inner steps of a tile.
+const PAIRS: usize = 16;
+
+macro_rules! kernels {
+    ($dots:ty: $($rows:literal)*) => {{
+        const ALL: &[[Kernel; 2]] = &[$([kernel::<$dots, $rows>, kernel::<$dots, $rows>]),*];
+        let (pack, pack_strip): (crate::product::Pack, crate::product::Pack) = (pack_panel, pack_strip);
+        Kernels { count: 16, rows: ROWS, kernels: ALL, pack, strip: Some(pack_strip), copies: true, pairs: true, unit: 2 * PAIRS }
+    }};
+    ($dots:ty) => {
+        kernels!($dots: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32)
+    };
+}
+
+pub static KERNELS: Kernels = kernels!(Tiles);
+
+/// Does this machine have the instructions, may this process use them, and do they give what is expected?
+pub fn available() -> bool {
+    static AVAILABLE: OnceLock<bool> = OnceLock::new();
+    *AVAILABLE.get_or_init(|| {
+        let leaf = if __cpuid(0).eax >= 7 { __cpuid_count(7, 0).edx } else { 0 };
+        let (bf16, tiles) = (leaf & (1 << 22) != 0, leaf & (1 << 24) != 0);
+        // SAFETY: the machine has the instructions, and the system lets this process use them.
+        bf16 && tiles && is_x86_feature_detected!("avx512bf16") && permitted() && unsafe { agrees() }
+    })
+}
+
+/// Asks the system for the tiles' registers, which a process may use once it has asked.
+#[cfg(target_os = "linux")]
+fn permitted() -> bool {
+    const ARCH_PRCTL: i64 = 158;
+    const ARCH_REQ_XCOMP_PERM: i64 = 0x1023;
+    const TILE_DATA: i64 = 18;
+    let mut answer = ARCH_PRCTL;
+    // SAFETY: this call reads no memory of ours; it changes rcx and r11, as every call does.
+    unsafe {
+        asm!("syscall", inout("rax") answer, in("rdi") ARCH_REQ_XCOMP_PERM, in("rsi") TILE_DATA,
+            out("rcx") _, out("r11") _, options(nostack));
+    }
+    answer == 0
+}
+
+#[cfg(not(target_os = "linux"))]
+fn permitted() -> bool {
+    false
+}
+
+/// Do the instructions and the loop agree, up to the order of their sums?
+unsafe fn agrees() -> bool {
+    let number = |i: usize| (i * 37 % 101) as f32 / 101.0 - 0.5;
+    let pairs = 3 * PAIRS;
+    let halves = |i: usize| u32::from((number(i).to_bits() >> 16) as u16) | (number(i + 7).to_bits() & 0xffff_0000);
+    let a: Vec<u32> = (0..ROWS * pairs).map(halves).collect();
+    let b: Vec<u32> = (0..WIDTH * pairs).map(|i| halves(3 * i + 1)).collect();
+    let (mut found, mut wanted) = (Block::zeros(), Block::zeros());
+    // SAFETY: the caller's promise; the arrays have these sizes.
+    unsafe {
+        Tiles::block(pairs, a.as_ptr(), pairs, b.as_ptr(), &mut found);
+        Loop::block(pairs, a.as_ptr(), pairs, b.as_ptr(), &mut wanted);
+    }
+    found.0.iter().zip(&wanted.0).all(|(x, y)| (x - y).abs() <= 1e-4)
+}
+
+/// Two by two tiles of C, row by row.
+#[repr(align(64))]
+struct Block([f32; ROWS * WIDTH]);
+
+impl Block {
+    fn zeros() -> Self {
+        Block([0.0; ROWS * WIDTH])
+    }
+}
+
+/// What multiplies.
+trait Dots {
+    /// C = A · B: A has [`ROWS`] rows of `pairs`, `a_stride` apart; B has `pairs` rows of [`WIDTH`]; `pairs` is a multiple of
+    /// [`PAIRS`].
+    ///
+    /// # Safety
+    /// A and B can be read; for [`Tiles`], the machine has the instructions.
+    unsafe fn block(pairs: usize, a: *const u32, a_stride: usize, b: *const u32, c: &mut Block);
+}
+
+struct Tiles;
+struct Loop;
+
+/// How the eight tiles are laid out: palette 1, each of 16 rows of 64 bytes.
+#[repr(align(64))]
+struct Layout([u8; 64]);
+
+static LAYOUT: Layout = {
+    let mut bytes = [0; 64];
+    bytes[0] = 1;
+    let mut tile = 0;
+    while tile < 8 {
+        // Bytes of a row, 16 bits each; then rows.
+        bytes[16 + 2 * tile] = 64;
+        bytes[48 + tile] = 16;
+        tile += 1;
+    }
+    Layout(bytes)
+};
+
+impl Dots for Tiles {
+    #[inline(always)]
+    unsafe fn block(pairs: usize, a: *const u32, a_stride: usize, b: *const u32, c: &mut Block) {
+        let c = c.0.as_mut_ptr();
+        // SAFETY: the caller's promise; the tiles of C are within the block, and nothing is left in the registers.
+        unsafe {
+            asm!(
+                "ldtilecfg [{layout}]",
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                "test {steps}, {steps}",
+                "jz 3f",
+                "2:",
+                "tileloadd tmm4, [{upper} + {a_bytes}*1]",
+                "tileloadd tmm5, [{lower} + {a_bytes}*1]",
+                "tileloadd tmm6, [{b} + {bytes}*1]",
+                "tileloadd tmm7, [{b} + {bytes}*1 + 64]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                "add {upper}, 64",
+                "add {lower}, 64",
+                "add {b}, 2048",
+                "dec {steps}",
+                "jnz 2b",
+                "3:",
+                "tilestored [{c} + {bytes}*1], tmm0",
+                "tilestored [{c} + {bytes}*1 + 64], tmm1",
+                "tilestored [{c} + {bytes}*1 + 2048], tmm2",
+                "tilestored [{c} + {bytes}*1 + 2112], tmm3",
+                "tilerelease",
+                layout = in(reg) LAYOUT.0.as_ptr(),
+                steps = inout(reg) pairs / PAIRS => _,
+                upper = inout(reg) a => _,
+                lower = inout(reg) a.wrapping_add(16 * a_stride) => _,
+                a_bytes = in(reg) 4 * a_stride,
+                b = inout(reg) b => _,
+                bytes = in(reg) 4 * WIDTH,
+                c = in(reg) c,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack),
+            );
+        }
+    }
+}
+
+impl Dots for Loop {
+    unsafe fn block(pairs: usize, a: *const u32, a_stride: usize, b: *const u32, c: &mut Block) {
+        let halves = |x: u32| [f32::from_bits(x << 16), f32::from_bits(x & 0xffff_0000)];
+        c.0.fill(0.0);
+        for (i, c) in c.0.iter_mut().enumerate() {
+            let (row, col) = (i / WIDTH, i % WIDTH);
+            for pair in 0..pairs {
+                // SAFETY: the caller's promise.
+                let [x, y] = unsafe { [*a.add(row * a_stride + pair), *b.add(pair * WIDTH + col)] }.map(halves);
+                *c += x[0] * y[0] + x[1] * y[1];
+            }
+        }
+    }
+}
+
+/// Copies k rows of `cols` numbers together in pairs of rows, and zeros up to whole tiles.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+unsafe fn pack_panel(k: usize, cols: usize, from: Matrix, to: *mut f32) {
+    let (pairs, all) = (k.div_ceil(2), k.next_multiple_of(2 * PAIRS) / 2);
+    // SAFETY: the caller's promise; a pair takes the place of a number.
+    unsafe {
+        pack(k, cols, from, to);
+        std::slice::from_raw_parts_mut(to.add(pairs * WIDTH), (all - pairs) * WIDTH).fill(0.0);
+    }
+}
+
+/// Copies `rows` columns of k numbers together as rows of pairs, with zeros up to whole tiles.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+unsafe fn pack_strip(k: usize, rows: usize, from: Matrix, to: *mut f32) {
+    let all = k.next_multiple_of(2 * PAIRS) / 2;
+    for row in 0..ROWS {
+        for j in (0..2 * all).step_by(32) {
+            let count = if row < rows { k.saturating_sub(j).min(32) } else { 0 };
+            // SAFETY: the caller's promise; the row has `all` places.
+            unsafe {
+                let at = from.ptr.wrapping_add(row * from.col_stride + j * from.row_stride);
+                _mm512_storeu_si512(to.add(row * all + j / 2).cast(), stretch(at, from.row_stride, count));
+            }
+        }
+    }
+}
+
+/// ROWS × `c_cols` elements of C.
+#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512bf16,avx2,fma")]
+unsafe fn kernel<D: Dots, const HEIGHT: usize>(
+    pairs: usize,
+    _cols: usize,
+    a: Matrix,
+    b: *const f32,
+    _b_stride: usize,
+    c: *mut f32,
+    c_stride: usize,
+    c_cols: usize,
+) {
+    let mut block = Block::zeros();
+    let parts = [Avx512::part(c_cols), Avx512::part(c_cols.saturating_sub(16))];
+    // SAFETY: the caller's promise: strips and panels are packed up to whole tiles.
+    unsafe {
+        D::block(pairs, a.ptr.cast(), a.row_stride, b.cast(), &mut block);
+        for (row, from) in block.0.chunks_exact(WIDTH).enumerate().take(HEIGHT) {
+            let to = c.add(row * c_stride);
+            Avx512::load(from.as_ptr()).store_part(to, parts[0]);
+            Avx512::load(from.as_ptr().add(16)).store_part(to.wrapping_add(16), parts[1]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Target, run_with};
+    use super::*;
+    use crate::{Buffer, math};
+
+    /// A loop in the place of the instructions.
+    static EMULATED: Kernels = kernels!(Loop);
+
+    /// All that is around the instructions, for every tail.
+    #[test]
+    fn blocks_around_the_instructions_are_right() {
+        if !is_x86_feature_detected!("avx512bf16") || !crate::Isa::Avx512.available() {
+            return;
+        }
+        let number = |i: usize| (i * 37 % 101) as f32 / 101.0 - 0.5;
+        for (m, n, k) in [(1, 1, 1), (33, 40, 31), (32, 32, 32), (65, 70, 33), (100, 17, 64), (5, 100, 130)] {
+            for turned in [false, true] {
+                let a: Vec<f32> = (0..m * k).map(number).collect();
+                let b: Vec<f32> = (0..k * n).map(|i| number(5 * i + 3)).collect();
+                let matrix = |x: &[f32], rows: usize, cols: usize| Matrix {
+                    ptr: x.as_ptr(),
+                    row_stride: if turned { 1 } else { cols },
+                    col_stride: if turned { rows } else { 1 },
+                };
+                let (left, right) = (matrix(&a, m, k), matrix(&b, k, n));
+                let at = |x: Matrix, i: usize, j: usize| {
+                    // SAFETY: within the array.
+                    math::bfloat16(unsafe { *x.ptr.add(i * x.row_stride + j * x.col_stride) })
+                };
+                let mut c = vec![7.0; m * n];
+                let mut scratch = Buffer::zeros(EMULATED.scratch_len(m, k));
+                let target = Target::Store { to: c.as_mut_ptr(), stride: n };
+                // SAFETY: the arrays have these sizes, and the loop needs no instructions of AMX.
+                unsafe { run_with(&EMULATED, 0..m, 0..n, k, left, right, &mut scratch, target) };
+                for (i, c) in c.iter().enumerate() {
+                    let exact: f64 =
+                        (0..k).map(|p| f64::from(at(left, i / n, p)) * f64::from(at(right, p, i % n))).sum();
+                    assert!((f64::from(*c) - exact).abs() < 1e-4, "{m}x{n}x{k} {turned} {i}: {c} for {exact}");
+                }
+            }
+        }
+    }
+}
