@@ -1,4 +1,4 @@
-//! What developers of schuss run: `cargo xtask check | oracle | new | kills | mutants | accuracy | states | bench`.
+//! What developers of schuss run: `cargo xtask check | oracle | new | kills | mutants | accuracy | states | bench | scale`.
 #![forbid(unsafe_code)]
 
 mod accuracy;
@@ -9,6 +9,7 @@ mod kills;
 mod mutants;
 mod new;
 mod oracle;
+mod scale;
 mod schuss;
 
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ usage: cargo xtask TASK
         --work tiny,logreg,mlp,widemlp,convnet,cnn3c3d,resnet20 --rounds 5 --seconds 2
         --peers 'COMMAND --work {work}' (prints a line of JSON for each: peer, work, step_ms, min_ms)
         --out FOLDER (writes steps.jsonl, speed.md, speed.svg there) --readme yes (the table into the README)
+  scale [OPTIONS]       what a step costs against width, depth, batch and data, and on more threads; curves and a table
+        --out benchmarks/scale --seconds 1
   states [OPTIONS]      the same for optimizers' state in fewer bits, beside full state seed by seed; writes
                         benchmarks/state-accuracy.json --seeds 5 --threads 2
 ";
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
             "mutants" => mutants::mutants(rest),
             "accuracy" => accuracy::accuracy(rest),
             "bench" => bench::bench(rest),
+            "scale" => scale::scale(rest),
             "states" => accuracy::states(rest),
             _ => Err(format!("no task `{task}`\n\n{USAGE}")),
         },

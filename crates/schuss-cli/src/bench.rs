@@ -21,6 +21,9 @@ const LEAST: usize = 15;
 /// Seconds of the timed steps.
 struct Times {
     median: f64,
+    mean: f64,
+    /// Nine of ten steps take less.
+    ninth: f64,
     least: f64,
     steps: usize,
 }
@@ -47,16 +50,17 @@ pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
     for (name, rule) in names.iter().flat_map(|name| rules.iter().map(move |rule| (*name, rule))) {
         let options = Options { precision, ..Options::new(threads, isa) };
         let mut bench = table_of.make(name, &[])?.start(rule.as_deref(), &settings, options)?;
-        let Times { median, least, steps } = time(seconds, || bench.step());
+        let Times { median, mean, ninth, least, steps } = time(seconds, || bench.step());
         let samples = bench.batch() as f64 / median;
         let rounded = |ms: f64| (ms * 1e7).round() / 1e4;
         if arguments.json {
             let mut line = json!({
                 "peer": "schuss", "work": name, "threads": threads, "step_ms": rounded(median),
-                "min_ms": rounded(least), "samples_per_s": samples.round() as u64, "steps": steps,
+                "mean_ms": rounded(mean), "p90_ms": rounded(ninth), "min_ms": rounded(least), "samples_per_s": samples.round() as u64, "steps": steps,
                 "precision": precision.name(), "isa": isa.name(),
             });
             if !bench.is_update() {
+                line["phases"] = json!(bench.phases());
                 line["plan_ms"] = json!(rounded(bench.compiled().as_secs_f64()));
             }
             bench.measure();
@@ -217,7 +221,8 @@ fn time(seconds: Duration, mut step: impl FnMut()) -> Times {
     times.sort_unstable_by(f64::total_cmp);
     let middle = times.len() / 2;
     let median = if times.len().is_multiple_of(2) { (times[middle - 1] + times[middle]) / 2.0 } else { times[middle] };
-    Times { median, least: times[0], steps: times.len() }
+    let (mean, ninth) = (times.iter().sum::<f64>() / times.len() as f64, times[times.len() * 9 / 10]);
+    Times { median, mean, ninth, least: times[0], steps: times.len() }
 }
 
 #[cfg(test)]
@@ -229,6 +234,6 @@ mod tests {
         let mut made = 0;
         let times = time(Duration::ZERO, || made += 1);
         assert_eq!((made, times.steps), (WARM_UP + LEAST, LEAST));
-        assert!(times.least <= times.median);
+        assert!(times.least <= times.median && times.median <= times.ninth && times.least <= times.mean);
     }
 }

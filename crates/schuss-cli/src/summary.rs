@@ -8,6 +8,9 @@ use schuss::recipe::{LayerSummary, Recipe, Setup, Tables};
 use schuss::{Error, Model};
 use std::path::Path;
 
+/// What the program takes by itself, about: it and its libraries in memory, stacks, what was read with.
+const OWN: usize = 12 << 20;
+
 /// Layers, shapes, parameters and multiply-adds (of one sample at prediction) of a model, and the memory of a step; with
 /// `--plan` the plan of its training step.
 pub fn summary(arguments: &arguments::Summary, out: &mut Output) -> Result {
@@ -36,6 +39,7 @@ pub fn summary(arguments: &arguments::Summary, out: &mut Output) -> Result {
     layers(&setup.summary()?, out)?;
     let (batch, mut machine) = (setup.batch_size()?, setup.machine()?);
     let memory = machine.memory(batch)?;
+    let together = memory.most() + setup.data_bytes() + OWN;
     let of = |bytes: usize| format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64);
     out.line(format!(
         "memory of a training step, batch {batch}: {} for variables, {} for what lives within it; data {}; evaluation {}",
@@ -44,6 +48,7 @@ pub fn summary(arguments: &arguments::Summary, out: &mut Output) -> Result {
         of(setup.data_bytes()),
         of(memory.evaluation)
     ))?;
+    out.line(format!("together at most {}, the program's own {} with it", of(together), of(OWN)))?;
     if arguments.plan {
         out.line("")?;
         out.line(machine.describe(batch)?.trim_end())?;

@@ -283,6 +283,11 @@ impl Program {
         Program { isa, phases, finishes, sizes: sizes.to_vec(), scratch, times: None }
     }
 
+    /// Bytes of memory that calls work in, besides the spaces.
+    pub fn scratch_bytes(&self) -> usize {
+        self.scratch.iter().map(|s| s.len() * size_of::<f32>()).sum()
+    }
+
     /// How many threads have calls.
     pub fn threads(&self) -> usize {
         self.scratch.len()

@@ -2,6 +2,7 @@
 //! allocations are counted for the whole process.
 
 use schuss::choice::{Choice, several};
+use schuss::data::stages::Epoch;
 use schuss::data::stages::Stage;
 use schuss::data::{Dataset, Pipeline};
 use schuss::layers::{Dense, Flatten};
@@ -49,7 +50,7 @@ fn a_step_on_augmented_pictures_allocates_nothing() {
             // Numbers of an epoch; each thread has its first samples before what is measured.
             let mut steps = |epochs: std::ops::Range<u64>| {
                 for epoch in epochs {
-                    let draws = Some(Stream::named(0, "augment").part(epoch));
+                    let draws = Some(Epoch::new(Stream::named(0, "augment"), epoch));
                     let batch = Batch { data: &data, pipeline: &pipeline, indices: &indices, draws };
                     machine.update(&batch, Pace::default(), &mut sums).unwrap();
                     machine.evaluate(&Batch { draws: None, ..batch }, &mut sums).unwrap();

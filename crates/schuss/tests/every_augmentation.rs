@@ -2,7 +2,7 @@
 //! it the same for every number of threads.
 
 use schuss::choice::Choice;
-use schuss::data::stages::{Draws, Frame, Sizes, Stage, registry};
+use schuss::data::stages::{Draws, Epoch, Frame, Sizes, Stage, registry};
 use schuss::data::{Dataset, Pipeline, Step};
 use schuss::layers::{Dense, Flatten};
 use schuss::random::Stream;
@@ -45,6 +45,7 @@ fn every_stage_is_documented_and_made_again_from_its_settings() {
 /// Each stage with settings.
 const WORDS: &[&str] = &[
     "random_flip(mode='horizontal')",
+    "alternating_flip",
     "random_crop(padding=2)",
     "random_crop(height=3, width=4, padding=1, fill_mode='reflect')",
     "random_translation(height_factor=[-0.25, 0.5], width_factor=0.5)",
@@ -200,7 +201,7 @@ fn pictures() -> Dataset {
     Dataset::images(pixels, &[8, 8, 3], (0..40).map(|i| i % 2).collect::<Vec<u32>>(), 2).unwrap()
 }
 
-fn row(pipeline: &Pipeline, data: &Dataset, index: u32, draws: Option<Stream>) -> Vec<f32> {
+fn row(pipeline: &Pipeline, data: &Dataset, index: u32, draws: Option<Epoch>) -> Vec<f32> {
     let shape = pipeline.output_shape(&data.shape).unwrap();
     let mut out = vec![0.0; shape.iter().product()];
     pipeline.make(data, index, draws, &mut Frame::default(), &mut out);
@@ -219,11 +220,11 @@ fn outside_training_random_stages_do_nothing_but_keep_sizes() {
             let crops = stage.kind() == "random_crop" && stage.settings().usize("height") > 0;
             assert_eq!(rest == plain, !crops, "{words}");
             let stream = Stream::named(3, "augment");
-            let drawn: Vec<_> = (0..8).map(|epoch| row(&pipeline, &data, 3, Some(stream.part(epoch)))).collect();
+            let drawn: Vec<_> = (0..8).map(|epoch| row(&pipeline, &data, 3, Some(Epoch::new(stream, epoch)))).collect();
             assert!(drawn.iter().any(|d| *d != rest), "{words}");
             assert!(drawn.iter().all(|d| d.len() == rest.len() && d.iter().all(|x| x.is_finite())), "{words}");
         } else {
-            assert_eq!(row(&pipeline, &data, 3, Some(Stream::named(3, "augment"))), rest, "{words}");
+            assert_eq!(row(&pipeline, &data, 3, Some(Epoch::new(Stream::named(3, "augment"), 0))), rest, "{words}");
         }
     }
     // The middle 3 × 4 of 8 × 8: rows from 2, columns from 2.
@@ -280,7 +281,7 @@ fn pictures_are_mixed_with_the_partners_of_the_same_epoch_and_so_are_targets() {
     let data = pictures();
     let stages = ["random_flip", "mix_up(alpha=1)", "random_crop(padding=1)"].map(stage);
     let pipeline = Pipeline::scale(1.0).behind(stages.into(), &data).unwrap();
-    let epoch = Stream::named(3, "augment").part(2);
+    let epoch = Epoch::new(Stream::named(3, "augment"), 2);
     let mut partners = HashSet::new();
     for index in 0..40 {
         let (partner, share) = pipeline.mixture(&data, index, Some(epoch));
@@ -318,7 +319,7 @@ fn training_hits_the_mixed_targets() {
     };
     assert_eq!(fit("sparse_categorical_crossentropy").err().unwrap().code(), "not-a-label");
     let model = fit("categorical_crossentropy").unwrap();
-    let epoch = Stream::named(7, "augment").part(0);
+    let epoch = Epoch::new(Stream::named(7, "augment"), 0);
     let pipeline = Pipeline::scale(1.0).behind(vec![stage("cut_mix")], &data).unwrap();
     let (mut kernel, mut shares) = ([[0.0f64; 2]; 6], Vec::new());
     for index in 0..4u32 {

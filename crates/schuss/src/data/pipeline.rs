@@ -2,9 +2,8 @@
 
 use super::ahead::Reading;
 use super::dataset::{Dataset, Features, elements};
-use super::stages::{Draws, Frame, Parameters, Sizes, Stage, Transform, mirror};
+use super::stages::{Draws, Epoch, Frame, Parameters, Sizes, Stage, Transform, mirror};
 use crate::error::{Error, Result};
-use crate::random::Stream;
 use crate::registry::{Argument, Registry};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -181,15 +180,15 @@ impl Pipeline {
     }
     /// Sample `index` as the model sees it: while training with the epoch's random numbers, else without. Panics where
     /// [`Self::check`] refuses the data set's shape, or `out` is not as long as what comes out.
-    pub fn make(&self, data: &Dataset, index: u32, draws: Option<Stream>, frame: &mut Frame, out: &mut [f32]) {
-        self.run(data, index, draws, frame, self.steps.len());
+    pub fn make(&self, data: &Dataset, index: u32, epoch: Option<Epoch>, frame: &mut Frame, out: &mut [f32]) {
+        self.run(data, index, epoch, frame, self.steps.len());
         if self.mirrored {
             mirror(frame);
         }
         out.copy_from_slice(frame.pixels());
     }
     /// Brings a sample through the first steps.
-    fn run(&self, data: &Dataset, index: u32, draws: Option<Stream>, frame: &mut Frame, steps: usize) {
+    fn run(&self, data: &Dataset, index: u32, epoch: Option<Epoch>, frame: &mut Frame, steps: usize) {
         let (n, i) = (data.sample_len(), index as usize);
         let sizes = Sizes::of(&data.shape).unwrap_or(Sizes { height: 1, width: 1, channels: n });
         let pixels = frame.start(sizes);
@@ -198,8 +197,6 @@ impl Pipeline {
             Features::F32(v) => pixels.copy_from_slice(&v[i * n..][..n]),
             Features::Stored(v) => frame.fill_bytes(|bytes| v.fill(i, bytes)),
         }
-        let epoch = draws;
-        let draws = draws.map(|stream| stream.part(u64::from(index)));
         for (place, step) in self.steps.iter().enumerate().take(steps) {
             match step {
                 Step::Scale { factor } => frame.pixels_mut().iter_mut().for_each(|x| *x *= factor),
@@ -210,16 +207,16 @@ impl Pipeline {
                 }
                 Step::Stage(stage) => {
                     let (transform, sizes) = (stage.transform(), frame.sizes());
-                    if let (true, Some(stream)) = (transform.mixes(), draws) {
-                        let (partner, parameters) = partner(transform, sizes, data, stream, place);
+                    if let (true, Some(now)) = (transform.mixes(), epoch) {
+                        let (partner, parameters) = partner(transform, sizes, data, now.draws(index, place));
                         let mut other = frame.take_other();
                         self.run(data, partner, epoch, &mut other, place);
                         transform.mix(&parameters, frame, &other);
                         frame.put_other(other);
                         continue;
                     }
-                    let parameters = match draws.filter(|_| transform.is_random()) {
-                        Some(stream) => Some(transform.draw(sizes, &mut Draws::new(stream.part(place as u64)))),
+                    let parameters = match epoch.filter(|_| transform.is_random()) {
+                        Some(now) => Some(transform.draw(sizes, &mut now.draws(index, place))),
                         None => transform.rest(sizes),
                     };
                     if let Some(parameters) = parameters {
@@ -235,14 +232,14 @@ impl Pipeline {
     }
     /// The sample that this one is mixed with in the epoch that has these random numbers, and the share that its own target
     /// keeps; itself where nothing is mixed.
-    pub fn mixture(&self, data: &Dataset, index: u32, draws: Option<Stream>) -> (u32, f32) {
-        let Some(stream) = draws.map(|stream| stream.part(u64::from(index))) else { return (index, 1.0) };
+    pub fn mixture(&self, data: &Dataset, index: u32, epoch: Option<Epoch>) -> (u32, f32) {
+        let Some(now) = epoch else { return (index, 1.0) };
         let Ok(mut sizes) = Sizes::of(&data.shape) else { return (index, 1.0) };
         for (place, step) in self.steps.iter().enumerate() {
             let Step::Stage(stage) = step else { continue };
             let transform = stage.transform();
             if transform.mixes() {
-                let (partner, parameters) = partner(transform, sizes, data, stream, place);
+                let (partner, parameters) = partner(transform, sizes, data, now.draws(index, place));
                 return (partner, transform.share(&parameters, sizes) as f32);
             }
             sizes = transform.output(sizes).unwrap_or(sizes);
@@ -251,10 +248,10 @@ impl Pipeline {
     }
     /// Has samples that are not in memory made ready in this order, with those they are mixed with, as long as what it gives
     /// is kept.
-    pub(crate) fn read_ahead(&self, data: &Dataset, indices: &[u32], draws: Option<Stream>) -> Option<Reading> {
+    pub(crate) fn read_ahead(&self, data: &Dataset, indices: &[u32], epoch: Option<Epoch>) -> Option<Reading> {
         let Features::Stored(stored) = &data.features else { return None };
-        let mixes = draws.is_some() && self.mixes();
-        let with_partner = |&i: &u32| [Some(i), mixes.then(|| self.mixture(data, i, draws).0)].into_iter().flatten();
+        let mixes = epoch.is_some() && self.mixes();
+        let with_partner = |&i: &u32| [Some(i), mixes.then(|| self.mixture(data, i, epoch).0)].into_iter().flatten();
         stored.read_ahead(indices.iter().flat_map(with_partner))
     }
     /// In words.
@@ -328,8 +325,7 @@ pub enum StepText {
 }
 
 /// What a stage that mixes draws: another sample, and its parameters.
-fn partner(transform: &dyn Transform, sizes: Sizes, data: &Dataset, stream: Stream, place: usize) -> (u32, Parameters) {
-    let mut draws = Draws::new(stream.part(place as u64));
+fn partner(transform: &dyn Transform, sizes: Sizes, data: &Dataset, mut draws: Draws) -> (u32, Parameters) {
     let partner = draws.below(data.len()) as u32;
     (partner, transform.draw(sizes, &mut draws))
 }

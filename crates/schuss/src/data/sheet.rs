@@ -1,9 +1,8 @@
 //! A picture of what becomes of pictures: a contact sheet.
 
-use super::stages::{Frame, Sizes};
+use super::stages::{Epoch, Frame, Sizes};
 use super::{Dataset, Pipeline};
 use crate::error::{Error, Result};
-use crate::random::Stream;
 use flate2::read::ZlibEncoder;
 use flate2::{Compression, Crc};
 use std::io::Read;
@@ -21,7 +20,7 @@ pub fn contact_sheet(
     data: &Dataset,
     pipeline: &Pipeline,
     samples: &[u32],
-    epochs: &[Stream],
+    epochs: &[Epoch],
     highest: f32,
 ) -> Result<Vec<u8>> {
     let own = Sizes::of(&data.shape)?;
@@ -89,6 +88,7 @@ mod tests {
     use super::*;
     use crate::data::Step;
     use crate::data::stages;
+    use crate::random::Stream;
     use crate::registry::Argument;
 
     #[test]
@@ -98,7 +98,7 @@ mod tests {
         let flip = stages::registry().make("random_flip", &mode).unwrap();
         let pipeline = Pipeline::scale(1.0 / 255.0).behind(vec![flip], &data).unwrap();
         assert!(matches!(pipeline.steps()[1], Step::Scale { .. }));
-        let epochs: Vec<Stream> = (0..6).map(|e| Stream::named(0, "augment").part(e)).collect();
+        let epochs: Vec<Epoch> = (0..6).map(|e| Epoch::new(Stream::named(0, "augment"), e)).collect();
         let png = contact_sheet(&data, &pipeline, &[1], &epochs, 255.0).unwrap();
         let image = image::load_from_memory(&png).unwrap().into_rgb8();
         // 2 pixels become 96, with 4 between.

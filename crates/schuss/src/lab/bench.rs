@@ -283,6 +283,10 @@ impl Bench {
     pub fn compiled(&self) -> Duration {
         self.compiled
     }
+    /// How often all threads meet in a step of training.
+    pub fn phases(&self) -> usize {
+        self.machine.phases()
+    }
     /// The mean loss over all steps so far.
     pub fn loss(&self) -> f64 {
         self.sums.loss / self.sums.samples as f64

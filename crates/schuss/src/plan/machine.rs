@@ -434,12 +434,18 @@ impl Machine {
     pub fn memory(&mut self, batch: usize) -> Result<Memory> {
         let place = self.step_plan(batch)?;
         let variables = self.variables.sizes().iter().sum::<usize>() * size_of::<f32>();
-        let evaluation = match self.evaluation {
-            Some(_) => self.compile(Entry::Evaluate { weighted: false }, self.evaluated_at_once())?.arena,
-            None => 0,
-        };
         let bytes = |numbers: usize| numbers * size_of::<f32>();
-        Ok(Memory { variables, step: bytes(self.plans[place].lowered.arena), evaluation: bytes(evaluation) })
+        let evaluation = match self.evaluation {
+            Some(_) => Some(self.compile(Entry::Evaluate { weighted: false }, self.evaluated_at_once())?),
+            None => None,
+        };
+        let (step, evaluation) = (&self.plans[place].lowered, evaluation.as_ref());
+        Ok(Memory {
+            variables,
+            step: bytes(step.arena),
+            evaluation: evaluation.map_or(0, |e| bytes(e.arena)),
+            scratch: step.program.scratch_bytes() + evaluation.map_or(0, |e| e.program.scratch_bytes()),
+        })
     }
     /// What a step of so many samples runs first.
     fn step_entry(&self, batch: usize) -> Entry {

@@ -14,13 +14,13 @@ mod search;
 pub use machine::{MICRO_BATCH, Machine};
 pub use search::Evaluate;
 
+use crate::data::stages::Epoch;
 use crate::data::{Dataset, Pipeline};
 use crate::graph::Precision;
 use crate::losses::AnyLoss;
 use crate::metrics::AnyMetric;
 use crate::model::Sequential;
 use crate::optimizers::Optimizer;
-use crate::random::Stream;
 use crate::target::TargetKind;
 
 /// Every pass that can be switched off, and what it does.
@@ -74,8 +74,17 @@ pub struct Memory {
     pub variables: usize,
     /// Of what lives within a step of training: a batch, outputs of layers, gradients.
     pub step: usize,
-    /// The same of an evaluation, which may go through more samples at once.
+    /// The same of an evaluation, which may go through more samples at once; it takes the step's place.
     pub evaluation: usize,
+    /// Of what kernels work in.
+    pub scratch: usize,
+}
+
+impl Memory {
+    /// The most at a time.
+    pub fn most(&self) -> usize {
+        self.variables + self.step.max(self.evaluation) + self.scratch
+    }
 }
 
 /// A batch: samples of a data set, by index.
@@ -87,8 +96,8 @@ pub struct Batch<'a> {
     pub pipeline: &'a Pipeline,
     /// Which ones, in this order.
     pub indices: &'a [u32],
-    /// What the pipeline's random steps draw from, while training: one stream an epoch.
-    pub draws: Option<Stream>,
+    /// The epoch whose random numbers the pipeline's stages draw, while training.
+    pub draws: Option<Epoch>,
 }
 
 /// What a machine is made for.

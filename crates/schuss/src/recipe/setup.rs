@@ -2,6 +2,7 @@
 
 use super::description::Parts;
 use super::{Resolved, Tables};
+use crate::data::stages::Epoch;
 use crate::data::{self, ClassWeights, Dataset, FileRecord, Task};
 use crate::error::{Error, Result};
 use crate::graph::Precision;
@@ -153,7 +154,8 @@ impl Setup {
         let seed = self.recipe.train.usize("seed") as u64;
         let order = self.recipe.fit_options().sampling.order(&self.train, Stream::named(seed, "shuffle").part(0));
         let first = &order[..samples.min(order.len())];
-        let epochs: Vec<Stream> = (0..epochs as u64).map(|e| Stream::named(seed, "augment").part(e)).collect();
+        let run = Stream::named(seed, "augment");
+        let epochs: Vec<Epoch> = (0..epochs as u64).map(|e| Epoch::new(run, e)).collect();
         data::contact_sheet(&self.train, &self.parts.pipeline, first, &epochs, self.highest)
     }
     /// Bytes of the samples in memory, targets and weights among them.

@@ -7,6 +7,7 @@ use super::options::FitOptions;
 use super::plateau::Plateau;
 use super::snapshot::{Progress, Snapshot, parameters, write};
 use super::watch::{Verdict, Watch};
+use crate::data::stages::Epoch;
 use crate::data::{Dataset, Pipeline};
 use crate::error::{Error, Kind, Result};
 use crate::metrics::AnyMetric;
@@ -163,8 +164,8 @@ impl Loop<'_, '_, '_, '_> {
     }
 
     /// The epoch's random numbers for the pipeline.
-    fn draws(&self) -> Option<Stream> {
-        Some(Stream::named(self.options.seed, "augment").part(self.progress.epoch as u64))
+    fn draws(&self) -> Option<Epoch> {
+        Some(Epoch::new(Stream::named(self.options.seed, "augment"), self.progress.epoch as u64))
     }
 
     /// How fast the next step is.

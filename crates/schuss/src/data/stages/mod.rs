@@ -9,6 +9,7 @@
 //! stands before the pipeline's own scaling.
 
 mod affine;
+mod alternating_flip;
 mod auto_contrast;
 mod center_crop;
 mod cut_mix;
@@ -49,6 +50,7 @@ use std::sync::Arc;
 pub fn registry() -> Registry<Stage> {
     let entries = [
         random_flip::ENTRY,
+        alternating_flip::ENTRY,
         random_crop::ENTRY,
         random_translation::ENTRY,
         random_rotation::ENTRY,
@@ -168,17 +170,44 @@ impl Parameters {
     }
 }
 
+/// An epoch of a run, whose samples and stages each have random numbers of their own.
+#[derive(Clone, Copy, Debug)]
+pub struct Epoch {
+    run: Stream,
+    number: u64,
+}
+
+impl Epoch {
+    /// The epoch of this number, from 0, of the run that draws from this stream.
+    pub fn new(run: Stream, number: u64) -> Self {
+        Epoch { run, number }
+    }
+    /// What a stage draws for a sample.
+    pub fn draws(self, index: u32, place: usize) -> Draws {
+        let of = |stream: Stream| stream.part(u64::from(index)).part(place as u64);
+        let steady = of(self.run.part(u64::MAX));
+        Draws { steady, epoch: self.number, ..Draws::new(of(self.run.part(self.number))) }
+    }
+}
+
 /// Random numbers for one stage of one sample in one epoch.
 #[derive(Clone, Copy, Debug)]
 pub struct Draws {
     stream: Stream,
     next: u64,
+    /// The same in every epoch.
+    steady: Stream,
+    epoch: u64,
 }
 
 impl Draws {
     /// The numbers of this stream.
     pub fn new(stream: Stream) -> Self {
-        Draws { stream, next: 0 }
+        Draws { stream, next: 0, steady: stream, epoch: 0 }
+    }
+    /// True in every other epoch, and at random in the first.
+    pub fn alternating(&self) -> bool {
+        (self.steady.uniform(0) < 0.5) != self.epoch.is_multiple_of(2)
     }
     /// Uniform from `low` to below `high`.
     pub fn uniform(&mut self, low: f64, high: f64) -> f64 {

@@ -28,14 +28,19 @@ impl Arena {
             }
         }
         arena.numbers = arena.append(numbers);
-        let time = |i: usize| times[i];
+        let mut last_read: Vec<Option<usize>> = vec![None; kept.len()];
+        for (i, step) in list.steps.iter().enumerate() {
+            for v in list.reads(step) {
+                let last = &mut last_read[list.stored_as(v).index()];
+                *last = (*last).max(Some(times[i]));
+            }
+        }
         let mut spans: Vec<(Value, usize, usize)> = Vec::new();
         for (i, step) in list.steps.iter().enumerate() {
             for v in step.makes().into_iter().filter(|v| kept[v.index()]) {
-                let reads = |s: &usize| list.reads(&list.steps[*s]).iter().any(|r| list.stored_as(*r) == v);
                 let root = list.roots.iter().any(|r| list.stored_as(*r) == v);
-                let last = (0..list.steps.len()).filter(reads).map(time).max().unwrap_or(time(i));
-                spans.push((v, time(i), if root { usize::MAX } else { last }));
+                let last = if root { usize::MAX } else { last_read[v.index()].unwrap_or(times[i]) };
+                spans.push((v, times[i], last));
             }
         }
         // The largest first, each at the lowest place that is free for all of its time.

@@ -5,6 +5,7 @@ use super::Pass;
 use crate::graph::Value;
 use crate::plan::list::{Kernel, List, Step};
 use schuss_kernels::program::OPERANDS;
+use std::cmp::Ordering;
 
 /// The pass.
 pub const PASS: Pass = Pass {
@@ -17,11 +18,19 @@ pub const PASS: Pass = Pass {
 const LONGEST: usize = 24;
 
 fn run(list: &mut List) {
+    let mut makers = list.makers();
     let mut i = 0;
     while i < list.steps.len() {
-        match host(list, i) {
+        match host(list, &makers, i) {
             Some(host) => {
                 let step = list.steps.remove(i);
+                for maker in makers.iter_mut().flatten() {
+                    match (*maker).cmp(&i) {
+                        Ordering::Less => {}
+                        Ordering::Equal => *maker = host,
+                        Ordering::Greater => *maker -= 1,
+                    }
+                }
                 list.steps[host].chain.extend(step.chain);
             }
             None => i += 1,
@@ -30,10 +39,9 @@ fn run(list: &mut List) {
 }
 
 /// The step in whose chain the i-th can go: the last of those it reads from, if it makes a value of the same shape.
-fn host(list: &List, i: usize) -> Option<usize> {
+fn host(list: &List, makers: &[Option<usize>], i: usize) -> Option<usize> {
     let step = &list.steps[i];
     let ([v], Kernel::Map) = (&step.chain[..], &step.kernel) else { return None };
-    let makers = list.makers();
     let reads = list.reads(step);
     let host = reads.iter().filter_map(|r| makers[list.stored_as(*r).index()]).max()?;
     let to = &list.steps[host];
