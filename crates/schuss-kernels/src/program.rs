@@ -681,8 +681,16 @@ impl Run<'_> {
                 let at = std::slice::from_raw_parts(self.at(update.at, 0, 0), update.sweep.at());
                 let theta = self.at(update.theta, tile.row, tile.col);
                 let states = &states[..update.states.len()];
-                let (stride, rows, cols) = (update.theta.row_stride, tile.rows, tile.cols);
-                if !update.sweep.run_block(self.isa, at, rows, cols, theta, stride, result, tile.stride, states) {
+                let stride = update.theta.row_stride;
+                let (mut rows, mut cols, mut from_stride) = (tile.rows, tile.cols, tile.stride);
+                // Short whole rows are pushed together: one long row of them takes far fewer registers.
+                if stride == cols && rows > 1 && cols < SHORT && (from_stride == cols || is_scratch(&tile)) {
+                    if from_stride != cols {
+                        push_together(result, rows, cols, from_stride);
+                    }
+                    (rows, cols, from_stride) = (1, rows * cols, rows * cols);
+                }
+                if !update.sweep.run_block(self.isa, at, rows, cols, theta, stride, result, from_stride, states) {
                     self.finite.store(false, Ordering::Relaxed);
                 }
             }
@@ -694,6 +702,31 @@ impl Run<'_> {
 pub const OPERANDS: usize = 16;
 /// States of an update at most.
 pub const STATES: usize = 8;
+
+/// Columns below which the rows of a tile are pushed together.
+const SHORT: usize = 48;
+
+/// Is it a tile of a product, in scratch memory?
+fn is_scratch(tile: &Tile) -> bool {
+    tile.stride.is_multiple_of(16) && tile.stride > tile.cols
+}
+
+/// Moves rows of a tile next to one another.
+///
+/// # Safety
+/// The tile can be read and written up to whole strides, which are multiples of 16.
+unsafe fn push_together(tile: *mut f32, rows: usize, cols: usize, stride: usize) {
+    for row in 1..rows {
+        // A row's last numbers go beyond its end, to where nothing is read any more or the next row goes.
+        for i in (0..cols).step_by(16) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let part = tile.add(row * stride + i).cast::<[f32; 16]>().read_unaligned();
+                tile.add(row * cols + i).cast::<[f32; 16]>().write_unaligned(part);
+            }
+        }
+    }
+}
 
 /// Where a row of a spread is read from: all axes but the last one count rows.
 fn spread_from(axes: &[(usize, usize)], row: usize) -> usize {

@@ -28,9 +28,9 @@ pub const MICRO_BATCH: usize = 4096;
 /// Numbers that a layer's outputs have at most, where samples are evaluated.
 const EVALUATED: usize = 1 << 22;
 
-/// Multiply-adds (about 20 µs) below which one thread does all the work sooner than several agree on who does what and
+/// Multiply-adds (about 8 µs) below which one thread does all the work sooner than several agree on who does what and
 /// fetch each other's parameters.
-const SERIAL: usize = 1_000_000;
+const SERIAL: usize = 400_000;
 
 /// What leaves are called that are the arrays gradients were added up in, before the parameter's name.
 const SUM: &str = "sum ";
