@@ -61,38 +61,65 @@ pub fn states(args: &[String]) -> Result {
     let [seeds, threads] = options(args, [("seeds", "5"), ("threads", "2")])?;
     let seeds: u64 = number("seeds", &seeds)?;
     let schuss = Schuss::build()?;
-    let folder = target().join("accuracy");
     let mut summary = Map::new();
     for (data, more, _) in SETS.into_iter().take(2) {
-        let mut full = Vec::new();
-        let mut rows = Map::new();
-        for state in ["f32", "bf16", "int8"] {
-            let mut reached = Vec::new();
-            for seed in 0..seeds {
-                let _ = fs::remove_dir_all(&folder);
-                let (seed, out) = (seed.to_string(), folder.to_string_lossy());
-                let values =
-                    [("data", data), ("seed", &*seed), ("threads", &*threads), ("out", &*out), ("state", state)];
-                let template = format!("{TRAIN} {more} --set optimizer.state={{state}}");
-                let run = schuss.finish(schuss.command(&template, &values))?;
-                reached.push(run.end("test_accuracy")?);
-                eprintln!("{data}, {state}, seed {seed}: {:.4}", reached[reached.len() - 1]);
-            }
-            let mut row = json!({ "accuracy": Spread::of(&reached).json(), "runs": reached });
-            if state == "f32" {
-                full = reached;
-            } else {
-                let apart: Vec<f64> = reached.iter().zip(&full).map(|(x, y)| x - y).collect();
-                let Spread { mean, deviation, .. } = Spread::of(&apart);
-                let error = rounded(deviation / (apart.len() as f64).sqrt());
-                row["less_f32"] = json!({ "mean": rounded(mean), "standard_error": error });
-            }
-            rows.insert(state.into(), row);
+        let command = format!("{} {more} --set optimizer.state={{choice}}", TRAIN.replace("{data}", data));
+        summary.insert(data.into(), beside(&schuss, &command, &threads, seeds, &["f32", "bf16", "int8"])?);
+    }
+    write_summary("state-accuracy.json", &Value::Object(summary))
+}
+
+/// What is trained in each precision: a name, the command, how many seeds.
+const PRECISIONS: &[(&str, &str, u64)] = &[
+    ("mnist mlp, 5 epochs", "--data mnist --model mlp --epochs 5", 5),
+    ("fashion-mnist mlp, 5 epochs", "--data fashion-mnist --model mlp --epochs 5", 5),
+    ("fashion-mnist 2c2d, 1 epoch", "recipes/fmnist-2c2d-adam.toml --epochs 1", 5),
+    ("cifar10 3c3d, 2 epochs", "recipes/cifar10-3c3d-adam.toml --epochs 2", 5),
+    ("cifar10 resnet20, 1 epoch", "recipes/cifar10-resnet20.toml --epochs 1", 3),
+];
+
+/// Trains some models with products in each precision, over seeds, and compares with f32 seed by seed.
+pub fn precision(args: &[String]) -> Result {
+    let [only, choices, threads] = options(args, [("only", ""), ("precisions", "f32,bf16,f32x3"), ("threads", "2")])?;
+    let schuss = Schuss::build()?;
+    let choices: Vec<&str> = choices.split(',').collect();
+    let kept = fs::read_to_string(root().join("benchmarks/precision-accuracy.json")).unwrap_or_default();
+    let mut summary: Map<String, Value> = serde_json::from_str(&kept).unwrap_or_default();
+    for (name, what, seeds) in PRECISIONS.iter().filter(|p| p.0.contains(&only)) {
+        let command =
+            format!("train {what} --precision {{choice}} --seed {{seed}} --threads {{threads}} --out {{out}} --json");
+        summary.insert((*name).into(), beside(&schuss, &command, &threads, *seeds, &choices)?);
+        write_summary("precision-accuracy.json", &Value::Object(summary.clone()))?;
+    }
+    Ok(())
+}
+
+/// The test accuracies of a command over seeds, for each choice, and beside those of the first choice.
+fn beside(schuss: &Schuss, command: &str, threads: &str, seeds: u64, choices: &[&str]) -> Result<Value> {
+    let (folder, mut first, mut rows) = (target().join("accuracy"), Vec::new(), Map::new());
+    for choice in choices {
+        let mut reached = Vec::new();
+        for seed in 0..seeds {
+            let _ = fs::remove_dir_all(&folder);
+            let (seed, out) = (seed.to_string(), folder.to_string_lossy());
+            let values = [("seed", &*seed), ("threads", threads), ("out", &*out), ("choice", choice)];
+            let run = schuss.finish(schuss.command(command, &values))?;
+            reached.push(run.end("test_accuracy")?);
+            eprintln!("{command}: {choice}, seed {seed}: {:.4}", reached[reached.len() - 1]);
         }
-        summary.insert(data.into(), Value::Object(rows));
+        let mut row = json!({ "accuracy": Spread::of(&reached).json(), "runs": reached });
+        if first.is_empty() {
+            first = reached;
+        } else {
+            let apart: Vec<f64> = reached.iter().zip(&first).map(|(x, y)| x - y).collect();
+            let Spread { mean, deviation, .. } = Spread::of(&apart);
+            let error = rounded(deviation / (apart.len() as f64).sqrt());
+            row["less_f32"] = json!({ "mean": rounded(mean), "standard_error": error });
+        }
+        rows.insert((*choice).into(), row);
     }
     let _ = fs::remove_dir_all(&folder);
-    write_summary("state-accuracy.json", &Value::Object(summary))
+    Ok(Value::Object(rows))
 }
 
 /// To five digits, as one sample of 10 000 is 1e-4.

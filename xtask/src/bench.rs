@@ -59,7 +59,12 @@ pub fn bench(args: &[String]) -> Result {
         for round in 1..=rounds {
             let values = [("work", *work), ("seconds", &*seconds)];
             let own = schuss.finish(schuss.command("bench --work {work} --seconds {seconds} --json", &values))?;
-            let others = if peers.is_empty() { Vec::new() } else { asked(&peers.replace("{work}", work))? };
+            let others = if peers.is_empty() { Ok(Vec::new()) } else { asked(&peers.replace("{work}", work)) };
+            // What was timed so far is worth keeping.
+            let others = others.unwrap_or_else(|message| {
+                eprintln!("{message}");
+                Vec::new()
+            });
             for line in own.events.into_iter().chain(others) {
                 let peer = line["peer"].as_str().ok_or_else(|| format!("no `peer` in {line}"))?.to_owned();
                 let time = |name: &str| line[name].as_f64().ok_or_else(|| format!("no `{name}` in {line}"));

@@ -1,4 +1,4 @@
-//! What developers of schuss run: `cargo xtask check | oracle | new | kills | mutants | accuracy | states | bench | scale`.
+//! What developers of schuss run: `cargo xtask check | oracle | new | kills | mutants | accuracy | states | precision | bench | scale`.
 #![forbid(unsafe_code)]
 
 mod accuracy;
@@ -38,6 +38,8 @@ usage: cargo xtask TASK
         --out benchmarks/scale --seconds 1
   states [OPTIONS]      the same for optimizers' state in fewer bits, beside full state seed by seed; writes
                         benchmarks/state-accuracy.json --seeds 5 --threads 2
+  precision [OPTIONS]   the same for products of bfloat16; writes benchmarks/precision-accuracy.json
+        --only WORD (of a line's name) --precisions f32,bf16,f32x3 --threads 2
 ";
 
 fn main() -> ExitCode {
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
             "mutants" => mutants::mutants(rest),
             "accuracy" => accuracy::accuracy(rest),
             "bench" => bench::bench(rest),
+            "precision" => accuracy::precision(rest),
             "scale" => scale::scale(rest),
             "states" => accuracy::states(rest),
             _ => Err(format!("no task `{task}`\n\n{USAGE}")),
