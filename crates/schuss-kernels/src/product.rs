@@ -93,7 +93,7 @@ pub unsafe fn product(
     epilogue: &mut dyn FnMut(Tile),
 ) {
     // SAFETY: the caller's promise.
-    unsafe { run(isa, factors, rows, cols, k, a, b, scratch, Target::Tiles(epilogue)) }
+    unsafe { run(kernels(isa, factors), rows, cols, k, a, b, scratch, Target::Tiles(epilogue)) }
 }
 
 /// Computes the elements of C in `rows` × `cols` and writes them to `c`, where row i starts at `c + i · stride`.
@@ -116,7 +116,7 @@ pub unsafe fn product_into(
     stride: usize,
 ) {
     // SAFETY: the caller's promise.
-    unsafe { run(isa, factors, rows, cols, k, a, b, scratch, Target::Store { to: c, stride }) }
+    unsafe { run(kernels(isa, factors), rows, cols, k, a, b, scratch, Target::Store { to: c, stride }) }
 }
 
 /// Numbers in a cache line.
@@ -125,21 +125,6 @@ const LINE: usize = 16;
 const PAGE: usize = 1024;
 
 unsafe fn run(
-    isa: Isa,
-    factors: Factors,
-    rows: Range<usize>,
-    cols: Range<usize>,
-    k: usize,
-    a: Matrix,
-    b: Matrix,
-    scratch: &mut [f32],
-    target: Target,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { run_with(kernels(isa, factors), rows, cols, k, a, b, scratch, target) }
-}
-
-unsafe fn run_with(
     kernels: &Kernels,
     rows: Range<usize>,
     cols: Range<usize>,

@@ -236,7 +236,7 @@ unsafe fn kernel<D: Dots, const HEIGHT: usize>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Target, run_with};
+    use super::super::{Target, run};
     use super::*;
     use crate::{Buffer, math};
 
@@ -268,7 +268,7 @@ mod tests {
                 let mut scratch = Buffer::zeros(EMULATED.scratch_len(m, k));
                 let target = Target::Store { to: c.as_mut_ptr(), stride: n };
                 // SAFETY: the arrays have these sizes, and the loop needs no instructions of AMX.
-                unsafe { run_with(&EMULATED, 0..m, 0..n, k, left, right, &mut scratch, target) };
+                unsafe { run(&EMULATED, 0..m, 0..n, k, left, right, &mut scratch, target) };
                 for (i, c) in c.iter().enumerate() {
                     let exact: f64 =
                         (0..k).map(|p| f64::from(at(left, i / n, p)) * f64::from(at(right, p, i % n))).sum();

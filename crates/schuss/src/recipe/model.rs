@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::graph::ops::convolution::Convolution;
 use crate::graph::ops::convolution_input::ConvolutionInput;
 use crate::graph::ops::matmul::MatMul;
-use crate::graph::{Graph, Value};
+use crate::graph::{Graph, Precision, Value};
 use crate::losses::AnyLoss;
 use crate::metrics::AnyMetric;
 use crate::model::{Network, Sequential};
@@ -53,6 +53,7 @@ pub struct Model {
     loss: Option<AnyLoss>,
     metrics: Vec<AnyMetric>,
     threads: usize,
+    precision: Precision,
     pipeline: Option<Pipeline>,
     flip_averaging: bool,
     /// What is done to pictures before that; once fitted, it is part of the pipeline.
@@ -74,6 +75,7 @@ impl Model {
             loss: None,
             metrics: Vec::new(),
             threads: all_threads(),
+            precision: Precision::F32,
             pipeline: None,
             flip_averaging: false,
             stages: Vec::new(),
@@ -103,6 +105,14 @@ impl Model {
         self.weights = self.weights();
         self.machine = None;
         Ok(self)
+    }
+    /// With products of this precision while training; unless told otherwise, f32. A model that was trained keeps its
+    /// weights; its optimizer starts anew.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self.weights = self.weights();
+        self.machine = None;
+        self
     }
     /// With so many threads; unless told otherwise, as many as the machine has. The numbers don't depend on it.
     pub fn threads(mut self, threads: usize) -> Self {
@@ -301,7 +311,7 @@ impl Model {
                 weighted,
                 frozen: &|_| false,
             };
-            let options = Options { seed, ..Options::new(self.threads, isa()?) };
+            let options = Options { seed, precision: self.precision, ..Options::new(self.threads, isa()?) };
             let mixes = parts.pipeline.mixes() && self.optimizer.is_some();
             let mut machine = if mixes { Machine::mixing(&spec, options)? } else { Machine::new(&spec, options)? };
             write(machine.variables_mut(), &self.weights())?;
