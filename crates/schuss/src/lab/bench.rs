@@ -16,7 +16,6 @@ use crate::registry::{Argument, Entry, Page, Registry};
 use crate::target::TargetKind;
 use schuss_kernels::program::Measured;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// Classes of every workload.
 const CLASSES: usize = 10;
@@ -181,7 +180,7 @@ fn resnet20(mut model: Network) -> Network {
     dense(model.add(GlobalAveragePooling2D::new()), &[])
 }
 
-/// A workload that is ready to be timed: its batch lies in place as f32.
+/// A workload that is ready to be timed: its batch lies in place as f32 once a first step was made.
 pub struct Bench {
     machine: Machine,
     /// Samples in a step; none where gradients are given.
@@ -190,12 +189,12 @@ pub struct Bench {
     bytes: usize,
     optimizer: &'static str,
     sums: Sums,
-    /// What making the plan took.
-    compiled: Duration,
+    /// What the first step puts in place.
+    first: Option<Dataset>,
 }
 
 impl Workload {
-    /// Builds what is timed and makes a first step. Where gradients are given, another optimizer may stand in Adam's
+    /// Builds what is timed. Where gradients are given, another optimizer may stand in Adam's
     /// place, with settings as `state = 'int8'`.
     pub fn start(self, optimizer: Option<&str>, given: &[String], options: Options) -> Result<Bench> {
         match self {
@@ -237,16 +236,9 @@ impl Bench {
             weighted: false,
             frozen: &|_| false,
         };
-        let mut machine = Machine::new(&spec, options)?;
-        let mut sums = Sums::new(0);
-        let indices: Vec<u32> = (0..n as u32).collect();
-        let batch = Batch { data: &data, pipeline: &Pipeline::scale(1.0), indices: &indices, draws: None };
-        let begin = Instant::now();
-        machine.prepare(n)?;
-        let compiled = begin.elapsed();
-        machine.update(&batch, Pace::default(), &mut sums)?;
+        let machine = Machine::new(&spec, options)?;
         let bytes = bytes(&machine);
-        Ok(Bench { machine, batch: Some(n), bytes, optimizer: optimizer.name, sums, compiled })
+        Ok(Bench { machine, batch: Some(n), bytes, optimizer: optimizer.name, sums: Sums::new(0), first: Some(data) })
     }
     /// Arrays and their gradients.
     fn update(tensors: usize, shape: &[usize], optimizer: &Optimizer, options: Options) -> Result<Self> {
@@ -261,11 +253,19 @@ impl Bench {
         }
         machine.apply(Pace::default())?;
         let bytes = bytes(&machine);
-        let (optimizer, sums, compiled) = (optimizer.name, Sums::new(0), Duration::ZERO);
-        Ok(Bench { machine, batch: None, bytes, optimizer, sums, compiled })
+        Ok(Bench { machine, batch: None, bytes, optimizer: optimizer.name, sums: Sums::new(0), first: None })
+    }
+    /// Makes the plan of a step, which else the first step does.
+    pub fn prepare(&mut self) -> Result<()> {
+        self.batch.map_or(Ok(()), |n| self.machine.prepare(n))
     }
     /// One whole training step: forward, loss, backward, update; or the update alone.
     pub fn step(&mut self) {
+        if let (Some(data), Some(n)) = (self.first.take(), self.batch) {
+            let indices: Vec<u32> = (0..n as u32).collect();
+            let batch = Batch { data: &data, pipeline: &Pipeline::scale(1.0), indices: &indices, draws: None };
+            return self.machine.update(&batch, Pace::default(), &mut self.sums).expect("the batch fits the model");
+        }
         match self.batch {
             Some(n) => self.machine.update_again(n, Pace::default(), &mut self.sums).expect("plans are made"),
             None => self.sums.finite &= self.machine.apply(Pace::default()).expect("plans are made"),
@@ -278,10 +278,6 @@ impl Bench {
     /// What came of it, calls of one name together.
     pub fn measured(&self) -> Vec<Measured> {
         self.machine.measured()
-    }
-    /// How long the plan of a step of training took to make; nothing for an update alone.
-    pub fn compiled(&self) -> Duration {
-        self.compiled
     }
     /// How often all threads meet in a step of training.
     pub fn phases(&self) -> usize {
@@ -338,6 +334,7 @@ mod tests {
         for name in ["tiny", "logreg", "mlp", "mlp_clipped"] {
             let options = Options::new(1, Isa::detect());
             let mut bench = workloads().make(name, &[]).unwrap().start(None, &[], options).unwrap();
+            bench.step();
             let first = bench.loss();
             for _ in 0..100 {
                 bench.step();
