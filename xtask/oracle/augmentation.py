@@ -35,6 +35,11 @@ def flips():
             layer = LAYERS.RandomFlip(mode)
             out = by_layer(layer, image, {"flips": np.array([[[[True]]]]), "input_shape": (1, *sizes)})
             yield case(name, f"random_flip(mode='{mode}')", parameters, image, out)
+        # The same by turns.
+        name = f"alternating_flip {sizes}"
+        image = picture(name, sizes)
+        flipped = {"flips": np.array([[[[True]]]]), "input_shape": (1, *sizes)}
+        yield case(name, "alternating_flip", [1], image, by_layer(LAYERS.RandomFlip("horizontal"), image, flipped))
 
 
 def crops():
