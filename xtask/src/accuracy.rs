@@ -83,8 +83,11 @@ pub fn precision(args: &[String]) -> Result {
     let [only, choices, threads] = options(args, [("only", ""), ("precisions", "f32,bf16,f32x3"), ("threads", "2")])?;
     let schuss = Schuss::build()?;
     let choices: Vec<&str> = choices.split(',').collect();
-    let kept = fs::read_to_string(root().join("benchmarks/precision-accuracy.json")).unwrap_or_default();
-    let mut summary: Map<String, Value> = serde_json::from_str(&kept).unwrap_or_default();
+    // Other lines that are kept stay.
+    let mut summary: Map<String, Value> = match fs::read_to_string(root().join("benchmarks/precision-accuracy.json")) {
+        Ok(kept) => serde_json::from_str(&kept).map_err(|e| format!("benchmarks/precision-accuracy.json: {e}"))?,
+        Err(_) => Map::new(),
+    };
     for (name, what, seeds) in PRECISIONS.iter().filter(|p| p.0.contains(&only)) {
         let command =
             format!("train {what} --precision {{choice}} --seed {{seed}} --threads {{threads}} --out {{out}} --json");

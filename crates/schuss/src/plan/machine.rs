@@ -366,8 +366,8 @@ impl Machine {
         }
         Ok(())
     }
-    /// Samples that are evaluated at once: as many as [`MICRO_BATCH`], fewer where a layer makes many numbers of each, so
-    /// that evaluation does not take more memory than training.
+    /// Samples that are evaluated at once: as many as [`MICRO_BATCH`], fewer where a layer makes many numbers of each.
+    /// That can take more memory than a step of training on few samples.
     fn evaluated_at_once(&self) -> usize {
         let graph = &self.objective(false).graph;
         let numbers = |v| graph.shape(v).len(1);
