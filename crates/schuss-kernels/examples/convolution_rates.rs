@@ -2,7 +2,8 @@
 //!
 //! Each line: a layer of a known network, and GFLOP/s of the outputs, of the derivative by the inputs and of the
 //! derivative by the kernel, counting what the definition counts (products with padding too), the fastest of some runs over eight images; behind the
-//! comma by Winograd's products, where a plan may take them.
+//! comma by Winograd's products, where a plan may take them. The last two columns: derivatives three quarters of which are
+//! 0, as behind a pooling, whose products are left out.
 
 use schuss_kernels::convolution::{
     Geometry, Method, Target, convolve, kernel_of, kernel_scratch_len, scratch_len, suits_winograd,
@@ -32,7 +33,10 @@ fn geometry(side: usize, channels: usize, outputs: usize, size: usize, stride: u
 fn main() {
     let isa = Isa::detect();
     println!("{}, one thread, GFLOP/s", isa.name());
-    println!("{:<34} {:>12} {:>12} {:>12}", "layer", "outputs", "inputs", "kernel");
+    println!(
+        "{:<34} {:>12} {:>12} {:>12} {:>12} {:>12}",
+        "layer", "outputs", "inputs", "kernel", "inputs, 1/4", "kernel, 1/4"
+    );
     let layers = [
         ("convnet 1: 28² 1→32 3×3", geometry(28, 1, 32, 3, 1, false)),
         ("convnet 2: 13² 32→64 3×3", geometry(13, 32, 64, 3, 1, false)),
@@ -57,9 +61,8 @@ fn main() {
             b.iter_mut().enumerate().for_each(|(i, x)| *x = (i % 17) as f32 / 17.0 - 0.4);
             b
         };
-        let methods = |suits: bool| if suits { vec![Method::Plain, Method::Winograd] } else { vec![Method::Plain] };
-        let rates = |suits: bool, f: &mut dyn FnMut(Method)| {
-            let one = |method| {
+        let rates = |methods: &[Method], f: &mut dyn FnMut(Method)| {
+            let mut one = |method| {
                 let mut fastest = f64::INFINITY;
                 for _ in 0..25 {
                     let start = Instant::now();
@@ -68,16 +71,20 @@ fn main() {
                 }
                 format!("{:.0}", flop / fastest / 1e9)
             };
-            methods(suits).into_iter().map(one).collect::<Vec<_>>().join(", ")
+            methods.iter().map(|method| one(*method)).collect::<Vec<_>>().join(", ")
         };
-        let convolved = |turned: bool| {
-            let (from, to) = match turned {
+        let methods = |suits: bool| if suits { &[Method::Plain, Method::Winograd][..] } else { &[Method::Plain] };
+        let convolved = |turned: bool, methods: &[Method]| {
+            let (mut from, to) = match turned {
                 false => (fill(IMAGES * g.input_len()), fill(IMAGES * g.output_len())),
                 true => (fill(IMAGES * g.output_len()), fill(IMAGES * g.input_len())),
             };
+            if methods == [Method::Sparse] {
+                pooled(&g, &mut from);
+            }
             let (w, mut to, stride) =
                 (fill(g.kernel_rows() * g.outputs), to, if turned { g.channels } else { g.outputs });
-            rates(suits_winograd(&g, turned), &mut |method| {
+            rates(methods, &mut |method| {
                 let mut scratch = Buffer::zeros(scratch_len(isa, &g, turned, method));
                 let mut target = Target::Store { to: to.as_mut_ptr(), stride };
                 // SAFETY: the buffers hold so many images, and the scratch is long enough.
@@ -86,14 +93,42 @@ fn main() {
                 }
             })
         };
-        let (x, y) = (fill(IMAGES * g.input_len()), fill(IMAGES * g.output_len()));
+        let (x, mut y) = (fill(IMAGES * g.input_len()), fill(IMAGES * g.output_len()));
         let mut w = fill(g.kernel_rows() * g.outputs);
-        let kernel = rates(suits_winograd_kernel(&g, IMAGES), &mut |method| {
-            let mut scratch = Buffer::zeros(kernel_scratch_len(isa, &g, method));
-            let (x, y, w) = (x.as_ptr(), y.as_ptr(), w.as_mut_ptr());
-            // SAFETY: as above.
-            unsafe { kernel_of(isa, &g, 0..IMAGES, x, y, w, false, method, &mut scratch) };
-        });
-        println!("{name:<34} {:>12} {:>12} {kernel:>12}", convolved(false), convolved(true));
+        let mut kernel = |methods: &[Method], y: &Buffer| {
+            rates(methods, &mut |method| {
+                let mut scratch = Buffer::zeros(kernel_scratch_len(isa, &g, method));
+                let (x, y, w) = (x.as_ptr(), y.as_ptr(), w.as_mut_ptr());
+                // As in a plan, some images at a time.
+                for images in [0..IMAGES / 2, IMAGES / 2..IMAGES] {
+                    let add = images.start > 0;
+                    // SAFETY: as above.
+                    unsafe { kernel_of(isa, &g, images, x, y, w, add, method, &mut scratch) };
+                }
+            })
+        };
+        let dense = kernel(methods(suits_winograd_kernel(&g, IMAGES, 1.0)), &y);
+        pooled(&g, &mut y);
+        let sparse = kernel(&[Method::Sparse], &y);
+        let (outputs, inputs) = (
+            convolved(false, methods(suits_winograd(&g, false, 1.0))),
+            convolved(true, methods(suits_winograd(&g, true, 1.0))),
+        );
+        let sparse_inputs = convolved(true, &[Method::Sparse]);
+        println!("{name:<34} {outputs:>12} {inputs:>12} {dense:>12} {sparse_inputs:>12} {sparse:>12}");
+    }
+}
+
+/// Leaves one number in each square of four, as behind a pooling.
+fn pooled(g: &Geometry, y: &mut [f32]) {
+    for (place, numbers) in y.chunks_mut(g.outputs).enumerate() {
+        let (line, column) = (place / g.output[2] % g.output[1], place % g.output[2]);
+        let square = line / 2 * g.output[2] + column / 2;
+        for (channel, x) in numbers.iter_mut().enumerate() {
+            let winner = (square * 7 + channel * 13) / 3 % 4;
+            if winner != line % 2 * 2 + column % 2 {
+                *x = 0.0;
+            }
+        }
     }
 }

@@ -43,14 +43,15 @@ impl Method {
     }
 }
 
-/// Can the outputs or, if turned, the inputs be computed by [`Method::Winograd`], and are they likely to be sooner?
-pub fn suits_winograd(g: &Geometry, turned: bool) -> bool {
-    winograd::suits(g, turned)
+/// Can the outputs or, if turned, the inputs be computed by [`Method::Winograd`], and are they likely to be sooner, where
+/// such a share of the numbers that they are computed from is not 0?
+pub fn suits_winograd(g: &Geometry, turned: bool, nonzero: f64) -> bool {
+    winograd::share(g, turned).is_some_and(|share| !turned || share < sparse::share(nonzero))
 }
 
 /// The same for the derivative by the kernel, over so many images at once.
-pub fn suits_winograd_kernel(g: &Geometry, images: usize) -> bool {
-    winograd::suits_kernel(g, images)
+pub fn suits_winograd_kernel(g: &Geometry, images: usize, nonzero: f64) -> bool {
+    winograd::kernel_share(g, images).is_some_and(|share| share < sparse::kernel_share(g, nonzero))
 }
 
 /// A convolution of images `[spatial…, channels]` with 1 to 3 spatial axes, the missing ones in front of size 1.
@@ -275,7 +276,7 @@ pub unsafe fn convolve(
             for image in images.clone() {
                 // SAFETY: the image is one of those that can be read; windows lie within it or its copy.
                 unsafe {
-                    let from = x.add(image * walk.image_len());
+                    let from = x.wrapping_add(image * walk.image_len());
                     let from = if walk.copy {
                         walk.fill(from, copy);
                         copy.cast_const()
@@ -328,7 +329,7 @@ unsafe fn one_image(
                     let a = from.add(walk.row(row) + (piece + at) * a_row);
                     let (to, step, stored) = match *target {
                         Target::Tiles(_) => (block.add((filled + at) * stride), stride, stride),
-                        Target::Store { to, stride } => (to.add((place + at) * stride + col), stride, cols),
+                        Target::Store { to, stride } => (to.wrapping_add((place + at) * stride + col), stride, cols),
                     };
                     let kernel = kernels.kernels[rows - 1][usize::from(cols > kernels.count)];
                     kernel(
@@ -410,8 +411,8 @@ pub unsafe fn kernel_of(
     for image in images {
         // SAFETY: the image is one of those that can be read; windows lie within it or its copy.
         unsafe {
-            let y = y.add(image * g.output_len());
-            let from = x.add(image * walk.image_len());
+            let y = y.wrapping_add(image * g.output_len());
+            let from = x.wrapping_add(image * walk.image_len());
             let from = if walk.copy {
                 walk.fill(from, copy);
                 copy.cast_const()
@@ -482,7 +483,7 @@ unsafe fn depthwise(
     for image in images {
         // SAFETY: the image is one of those that can be read; windows lie within it or its copy.
         unsafe {
-            let from = x.add(image * walk.image_len());
+            let from = x.wrapping_add(image * walk.image_len());
             let from = if walk.copy {
                 walk.fill(from, copy);
                 copy.cast_const()
@@ -498,7 +499,7 @@ unsafe fn depthwise(
                         let cols = width.min(channels - col);
                         let (to, stride, stored) = match *target {
                             Target::Tiles(_) => (block, width, width),
-                            Target::Store { to, stride } => (to.add(place * stride + col), stride, cols),
+                            Target::Store { to, stride } => (to.wrapping_add(place * stride + col), stride, cols),
                         };
                         (kernels.depthwise)(walk, turned, rows, cols, at.add(col), w.add(col), to, stride, stored);
                         if let Target::Tiles(done) = target {

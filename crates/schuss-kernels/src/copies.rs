@@ -55,7 +55,7 @@ pub unsafe fn run<'a>(
         // SAFETY: the caller's promise.
         unsafe {
             let to = match target {
-                Target::Store { to, .. } => to.add(sample * len),
+                Target::Store { to, .. } => to.wrapping_add(sample * len),
                 Target::Tiles(_) => scratch[..len].as_mut_ptr(),
             };
             if zeros {
@@ -63,7 +63,7 @@ pub unsafe fn run<'a>(
             }
             for i in 0..pieces {
                 let ((from, stride), piece) = (source(i), piece(i));
-                copy(&piece.axes, piece.width, from.add(sample * stride + piece.from), to.add(piece.to));
+                copy(&piece.axes, piece.width, from.wrapping_add(sample * stride + piece.from), to.add(piece.to));
             }
             if let Target::Tiles(done) = target {
                 hand_on(to, sample * places, places, cols, *done);

@@ -132,6 +132,18 @@ pub trait Register: Lane {
     fn is_zero(self) -> bool;
     /// A bit for each number that is not zero, the lowest for the first.
     fn nonzero(self) -> u32;
+    /// Rows to columns, COUNT of either at most.
+    /// # Safety
+    /// So many rows and columns can be read at `from`, so many columns and rows written at `to`.
+    #[inline(always)]
+    unsafe fn turn(from: *const f32, step: usize, [rows, columns]: [usize; 2], to: *mut f32, to_step: usize) {
+        for row in 0..rows {
+            for column in 0..columns {
+                // SAFETY: the caller's promise.
+                unsafe { *to.add(column * to_step + row) = *from.add(row * step + column) };
+            }
+        }
+    }
 }
 
 /// Eight numbers without any particular instruction set.

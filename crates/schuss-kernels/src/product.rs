@@ -9,6 +9,7 @@
 #[cfg(target_arch = "x86_64")]
 use crate::lane::{Avx2, Avx512, Lane};
 use crate::lane::{Register, Wide, for_rows};
+use crate::tape::BLOCK;
 use crate::{Isa, math};
 use std::hint::black_box;
 use std::ops::Range;
@@ -17,6 +18,8 @@ use std::ops::Range;
 mod amx;
 #[cfg(target_arch = "x86_64")]
 mod bf16;
+#[cfg(target_arch = "x86_64")]
+mod narrow;
 
 /// What factors are multiplied as. Sums are f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -136,9 +139,13 @@ unsafe fn run(
 ) {
     let width = kernels.cols();
     let start = scratch.as_ptr().align_offset(LINE * size_of::<f32>());
-    let (tile, rest) = scratch[start..].split_at_mut(kernels.rows * width);
+    let (tile, rest) = scratch[start..].split_at_mut(BLOCK);
     let (panel, block) = rest.split_at_mut(kernels.panel(k));
     let (tile, panel) = (tile.as_mut_ptr(), panel.as_mut_ptr());
+    if a.row_stride == 1 && (1..=kernels.narrow.len()).contains(&cols.len()) {
+        // SAFETY: the caller's promise.
+        return unsafe { run_narrow(kernels.narrow[cols.len() - 1], rows, cols, k, a, b, tile, target) };
+    }
     // Where the rows or columns of A that a tile reads lie a multiple of a page apart, they crowd into a few places of the
     // caches: with many panels to come, A is copied together first.
     let apart = if a.row_stride == 1 { a.col_stride } else { a.row_stride };
@@ -157,7 +164,7 @@ unsafe fn run(
             };
             // SAFETY: the rows are within A, seen as columns; the block has room for these panels.
             unsafe {
-                let ptr = a.ptr.add(at * a.row_stride);
+                let ptr = a.ptr.wrapping_add(at * a.row_stride);
                 pack(k, count, Matrix { ptr, row_stride: a.col_stride, col_stride: a.row_stride }, place);
                 place = place.add(kernels.panel(k));
             }
@@ -165,6 +172,32 @@ unsafe fn run(
         }
         // SAFETY: the caller's promise; the block holds these rows.
         unsafe { run_block(kernels, rows, cols.clone(), k, Rows::Copied(block.as_ptr()), b, tile, panel, &mut target) }
+    }
+}
+
+/// All columns, some rows at a time.
+unsafe fn run_narrow(
+    narrow: Narrow,
+    rows: Range<usize>,
+    cols: Range<usize>,
+    k: usize,
+    a: Matrix,
+    b: Matrix,
+    tile: *mut f32,
+    mut target: Target,
+) {
+    let b = Matrix { ptr: b.ptr.wrapping_add(cols.start * b.col_stride), ..b };
+    for row in rows.clone().step_by(NARROW_ROWS) {
+        let height = NARROW_ROWS.min(rows.end - row);
+        let (to, stride, stored) = match target {
+            Target::Tiles(_) => (tile, LINE, LINE),
+            Target::Store { to, stride } => (to.wrapping_add(row * stride + cols.start), stride, cols.len()),
+        };
+        // SAFETY: the rows are within A and C.
+        unsafe { narrow(k, height, Matrix { ptr: a.ptr.wrapping_add(row), ..a }, b, to, stride, stored) };
+        if let Target::Tiles(epilogue) = &mut target {
+            epilogue(Tile { row, col: cols.start, rows: height, cols: cols.len(), ptr: tile, stride });
+        }
     }
 }
 
@@ -191,7 +224,16 @@ unsafe fn run_block(
     let (width, heights) = (kernels.cols(), kernels.heights(rows.len()));
     // A copy pays when it is read several times, and when the panel's rows lie far apart.
     let pack = kernels.copies || b.col_stride != 1 || (heights.len() > 2 && b.row_stride > 2 * width);
-    for col in cols.clone().step_by(width) {
+    // Where all rows fit a block, their tiles are handed on together: there is little else to do for each.
+    let one = if cols.len() > kernels.count { width } else { kernels.count.next_multiple_of(LINE) };
+    let capacity = BLOCK / one;
+    let together = rows.len() <= capacity;
+    let beside = (capacity / rows.len().max(1)).clamp(1, cols.len().div_ceil(width).max(1));
+    let tile_stride = beside * one;
+    for (number, col) in cols.clone().step_by(width).enumerate() {
+        let panels = number % beside + 1;
+        let ends = panels == beside || col + width >= cols.end;
+        let first = col - (panels - 1) * width;
         let cols = width.min(cols.end - col);
         // SAFETY: the panel is within B; `panel` has room for k rows of `width`.
         let (from, from_stride) = unsafe {
@@ -204,14 +246,15 @@ unsafe fn run_block(
             }
         };
         let (mut row, mut before) = (rows.start, 0);
+        // Rows of the block that were not handed on yet.
+        let mut filled = 0;
         for (strip, height) in heights.clone().enumerate() {
             let kernel = kernels.kernels[height - 1][usize::from(cols > kernels.count)];
             // A tile has room for whole registers, and whole ones are read again sooner than parts.
             let whole = kernels.count * if cols > kernels.count { 2 } else { 1 };
             let (to, stride, stored) = match *target {
-                Target::Tiles(_) => (tile, width, whole),
-                // SAFETY: the tile is within C.
-                Target::Store { to, stride } => (unsafe { to.add(row * stride + col) }, stride, cols),
+                Target::Tiles(_) => (tile.wrapping_add(filled * tile_stride + (col - first)), tile_stride, whole),
+                Target::Store { to, stride } => (to.wrapping_add(row * stride + col), stride, cols),
             };
             let a = match a {
                 Rows::There(a) => Matrix { ptr: a.ptr.wrapping_add(row * a.row_stride), ..a },
@@ -226,10 +269,15 @@ unsafe fn run_block(
             };
             // SAFETY: the strip is within A; `to` has room for `height` rows of `cols`.
             unsafe { kernel(kernels.steps(k), cols, a, from, from_stride, to, stride, stored) }
-            if let Target::Tiles(epilogue) = target {
-                epilogue(Tile { row, col, rows: height, cols, ptr: tile, stride: width });
+            (row, before, filled) = (row + height, height, filled + height);
+            let last = row == rows.end;
+            if let Target::Tiles(epilogue) = target
+                && (!together || (last && ends))
+            {
+                let (rows, cols) = (filled, col + cols - first);
+                epilogue(Tile { row: row - rows, col: first, rows, cols, ptr: tile, stride: tile_stride });
+                filled = 0;
             }
-            (row, before) = (row + height, height);
         }
     }
 }
@@ -257,9 +305,21 @@ struct Kernels {
     pairs: bool,
     /// What k is made a multiple of.
     unit: usize,
+    /// For few columns and an A whose columns lie together, by columns, less one.
+    narrow: &'static [Narrow],
 }
 
+/// `narrow(k, rows, a, b, c, c_stride, c_cols)`: some rows, from the first of A on.
+type Narrow = unsafe fn(usize, usize, Matrix, Matrix, *mut f32, usize, usize);
+/// Rows that it computes at most.
+const NARROW_ROWS: usize = 32;
+
 impl Kernels {
+    /// Those that take both factors as they are.
+    const fn new(count: usize, rows: usize, kernels: &'static [[Kernel; 2]], pack: Pack) -> Self {
+        Kernels { count, rows, kernels, pack, strip: None, copies: false, pairs: false, unit: 1, narrow: &[] }
+    }
+
     /// Columns of a panel.
     fn cols(&self) -> usize {
         2 * self.count
@@ -291,8 +351,8 @@ impl Kernels {
     fn scratch_len(&self, m: usize, k: usize) -> usize {
         let strips = self.copied(m, k).div_ceil(self.rows);
         let panels = if self.strip.is_some() { strips } else { strips.div_ceil(2) };
-        // A line to align by, one tile, one panel of B, panels of A.
-        LINE + self.rows * self.cols() + self.panel(k) * (1 + panels)
+        // A line to align by, a block of tiles, one panel of B, panels of A.
+        LINE + BLOCK + self.panel(k) * (1 + panels)
     }
 }
 
@@ -301,29 +361,29 @@ const COPIED: usize = 1 << 20;
 
 fn kernels(isa: Isa, factors: Factors) -> &'static Kernels {
     macro_rules! kernels {
-        ($register:ty, $kernel:ident, $pack:expr, $rounded:expr, $($rows:literal)*) => {{
+        ($register:ty, $kernel:ident, $pack:expr, $rounded:expr, $narrow:expr, $($rows:literal)*) => {{
             const KERNELS: &[[Kernel; 2]] = &[$([$kernel::<$rows, 1>, $kernel::<$rows, 2>]),*];
             static ALL: [Kernels; 2] = {
                 let (count, rows) = (<$register>::COUNT, KERNELS.len());
                 [
-                    Kernels { count, rows, kernels: KERNELS, pack: $pack, strip: None, copies: false, pairs: false, unit: 1 },
-                    Kernels { count, rows, kernels: KERNELS, pack: $rounded, strip: None, copies: true, pairs: false, unit: 1 },
+                    Kernels { narrow: $narrow, ..Kernels::new(count, rows, KERNELS, $pack) },
+                    Kernels { copies: true, ..Kernels::new(count, rows, KERNELS, $rounded) },
                 ]
             };
             &ALL[usize::from(factors == Factors::Bf16)]
         }};
     }
     match isa {
-        Isa::Portable => kernels!(Wide, kernel_portable, pack::<Wide>, rounded::<Wide>, 1 2 3 4),
+        Isa::Portable => kernels!(Wide, kernel_portable, pack::<Wide>, rounded::<Wide>, &[], 1 2 3 4),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => kernels!(Avx2, kernel_avx2, pack_avx2, rounded_avx2, 1 2 3 4 5 6),
+        Isa::Avx2 => kernels!(Avx2, kernel_avx2, pack_avx2, rounded_avx2, &[], 1 2 3 4 5 6),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 if factors == Factors::Bf16 && amx::available() => &amx::KERNELS,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 if factors == Factors::Bf16 && bf16::fast() => &bf16::KERNELS,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => {
-            kernels!(Avx512, kernel_avx512, pack_avx512, rounded_avx512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+            kernels!(Avx512, kernel_avx512, pack_avx512, rounded_avx512, narrow::NARROW, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
         }
     }
 }

@@ -27,8 +27,9 @@ pub use feed::{Column, Feed, Maker, Source, Transform};
 pub use times::Measured;
 use times::{Clock, Times};
 
-/// A matrix in a space: element (i, j) is number `offset + i · row_stride + j · col_stride` of it. A stride of 0
-/// repeats.
+/// A matrix in a space: element (i, j) is number `offset + i · row_stride + j · col_stride` of it, modulo 2⁶⁴. A stride of 0
+/// repeats. Only what calls touch must lie within the space: a matrix of which a few rows are there at a time may begin in
+/// front of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct View {
     /// 0 is the arena; n + 1 is the n-th array that outlives the program.
@@ -404,15 +405,15 @@ struct Run<'a> {
 unsafe impl Sync for Run<'_> {}
 
 impl Run<'_> {
-    /// Element (row, col) of a view.
+    /// Element (row, col) of a view, which need not be there if nobody touches it.
     unsafe fn at(&self, v: View, row: usize, col: usize) -> *mut f32 {
-        // SAFETY: checked to lie within the space.
+        // SAFETY: the space is there (checked).
         unsafe {
             let base = match v.space {
                 0 => self.arena,
                 n => (*self.arrays.add(n as usize - 1)).as_ptr().cast_mut(),
             };
-            base.add(v.offset + row * v.row_stride + col * v.col_stride)
+            base.wrapping_add(v.offset.wrapping_add(row * v.row_stride + col * v.col_stride))
         }
     }
     unsafe fn rows(&self, v: View) -> Rows {
@@ -597,7 +598,7 @@ impl Run<'_> {
                 Work::Spread { from, axes, y } => {
                     let (from, (_, last)) = (self.at(*from, 0, 0), axes[axes.len() - 1]);
                     for row in rows {
-                        let (from, to) = (from.add(spread_from(axes, row)), self.at(*y, row, 0));
+                        let (from, to) = (from.wrapping_add(spread_from(axes, row)), self.at(*y, row, 0));
                         match last {
                             0 => std::slice::from_raw_parts_mut(to, cols.end).fill(*from),
                             _ => from.copy_to_nonoverlapping(to, cols.end),

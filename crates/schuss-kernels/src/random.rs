@@ -4,6 +4,9 @@
 
 use crate::Isa;
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
 const ROUNDS: usize = 10;
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
@@ -57,14 +60,23 @@ pub fn block(key: [u32; 2], stream: u64, block: u64) -> [u32; 4] {
 /// If this machine does not have `isa`.
 pub fn fill_uniform(isa: Isa, key: [u32; 2], stream: u64, first: u64, out: &mut [f32]) {
     assert!(isa.available());
+    // SAFETY: available.
+    unsafe { fill_for(isa, key, stream, first, out) }
+}
+
+/// The same.
+///
+/// # Safety
+/// This machine has `isa`.
+pub(crate) unsafe fn fill_for(isa: Isa, key: [u32; 2], stream: u64, first: u64, out: &mut [f32]) {
     match isa {
         Isa::Portable => fill::<8>(key, stream, first, out),
-        // SAFETY: available.
+        // SAFETY: the caller's promise.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => unsafe { fill_avx2(key, stream, first, out) },
-        // SAFETY: available.
+        // SAFETY: the caller's promise.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => unsafe { fill_avx512(key, stream, first, out) },
+        Isa::Avx512 => unsafe { avx512::fill(key, stream, first, out) },
     }
 }
 
@@ -74,15 +86,9 @@ fn fill_avx2(key: [u32; 2], stream: u64, first: u64, out: &mut [f32]) {
     fill::<16>(key, stream, first, out);
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-fn fill_avx512(key: [u32; 2], stream: u64, first: u64, out: &mut [f32]) {
-    fill::<32>(key, stream, first, out);
-}
-
 /// Puts number `first + i` of the stream, in [0, 1), into `out[i]`: N blocks side by side, then eight, then one.
 #[inline(always)]
-pub(crate) fn fill<const N: usize>(key: [u32; 2], stream: u64, first: u64, out: &mut [f32]) {
+fn fill<const N: usize>(key: [u32; 2], stream: u64, first: u64, out: &mut [f32]) {
     let head = (first.wrapping_neg() % 4).min(out.len() as u64);
     let (before, out) = out.split_at_mut(head as usize);
     if head > 0 {

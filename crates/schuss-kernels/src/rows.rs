@@ -130,9 +130,9 @@ pub unsafe fn one_hot(labels: Rows, y: RowsMut, from: usize, to: usize, cols: us
     for row in from..to {
         // SAFETY: the caller's promise.
         unsafe {
-            let label = *labels.ptr.add(row * labels.stride);
+            let label = *labels.ptr.wrapping_add(row * labels.stride);
             for j in 0..cols {
-                *y.ptr.add(row * y.stride + j) = if label == j as f32 { 1.0 } else { 0.0 };
+                *y.ptr.wrapping_add(row * y.stride + j) = if label == j as f32 { 1.0 } else { 0.0 };
             }
         }
     }
@@ -147,9 +147,9 @@ pub unsafe fn in_top_k(k: usize, x: Rows, labels: Rows, y: RowsMut, from: usize,
     for row in from..to {
         // SAFETY: the caller's promise.
         unsafe {
-            let label = column(*labels.ptr.add(row * labels.stride), cols);
-            let z = std::slice::from_raw_parts(x.ptr.add(row * x.stride), cols);
-            *y.ptr.add(row * y.stride) = rank_below(z, label, k);
+            let label = column(*labels.ptr.wrapping_add(row * labels.stride), cols);
+            let z = std::slice::from_raw_parts(x.ptr.wrapping_add(row * x.stride), cols);
+            *y.ptr.wrapping_add(row * y.stride) = rank_below(z, label, k);
         }
     }
 }
@@ -223,21 +223,21 @@ unsafe fn cross_entropy_rows(what: &CrossEntropy, from: usize, to: usize, cols: 
     for row in from..to {
         // SAFETY: the caller vouches for every matrix named.
         unsafe {
-            let z = what.logits.ptr.add(row * what.logits.stride);
+            let z = what.logits.ptr.wrapping_add(row * what.logits.stride);
             let (max, sum) = exponentials(z, cols, scratch);
             let log_sum = max + math::log(sum);
             let (label, dense, total) = match what.target {
                 Target::Index(t) => {
-                    let label = column(*t.ptr.add(row * t.stride), cols);
+                    let label = column(*t.ptr.wrapping_add(row * t.stride), cols);
                     (label, None, if label.is_some() { 1.0 } else { 0.0 })
                 }
                 Target::Dense(t) => {
-                    let y = t.ptr.add(row * t.stride);
+                    let y = t.ptr.wrapping_add(row * t.stride);
                     (None, Some(y), (0..cols).fold(0.0, |s, j| s + *y.add(j)))
                 }
             };
             if let Some(entropy) = what.entropy {
-                *entropy.ptr.add(row * entropy.stride) = match (label, dense) {
+                *entropy.ptr.wrapping_add(row * entropy.stride) = match (label, dense) {
                     (Some(j), _) => log_sum - *z.add(j),
                     (None, Some(y)) => (0..cols).fold(0.0, |s, j| {
                         let part = *y.add(j) * (log_sum - *z.add(j));
@@ -248,8 +248,8 @@ unsafe fn cross_entropy_rows(what: &CrossEntropy, from: usize, to: usize, cols: 
                 };
             }
             if let Some((d, gradient)) = what.gradient {
-                let d = *d.ptr.add(row * d.row_stride);
-                let out = gradient.ptr.add(row * gradient.stride);
+                let d = *d.ptr.wrapping_add(row * d.row_stride);
+                let out = gradient.ptr.wrapping_add(row * gradient.stride);
                 let scale = total / sum;
                 match dense {
                     Some(y) => (0..cols).for_each(|j| *out.add(j) = (*scratch.add(j) * scale - *y.add(j)) * d),
@@ -262,7 +262,7 @@ unsafe fn cross_entropy_rows(what: &CrossEntropy, from: usize, to: usize, cols: 
                 }
             }
             if let Some((k, out)) = what.in_top {
-                *out.ptr.add(row * out.stride) = rank_below(std::slice::from_raw_parts(z, cols), label, k);
+                *out.ptr.wrapping_add(row * out.stride) = rank_below(std::slice::from_raw_parts(z, cols), label, k);
             }
         }
     }
@@ -273,7 +273,7 @@ unsafe fn map_rows(f: RowMap, x: Rows, y: RowsMut, from: usize, to: usize, cols:
     for row in from..to {
         // SAFETY: the caller vouches for both matrices.
         unsafe {
-            let (z, out) = (x.ptr.add(row * x.stride), y.ptr.add(row * y.stride));
+            let (z, out) = (x.ptr.wrapping_add(row * x.stride), y.ptr.wrapping_add(row * y.stride));
             let (max, sum) = exponentials(z, cols, scratch);
             match f {
                 RowMap::Softmax => {
@@ -294,8 +294,8 @@ unsafe fn fold_rows(f: RowFold, x: Rows, y: RowsMut, from: usize, to: usize, col
     for row in from..to {
         // SAFETY: the caller vouches for both matrices.
         unsafe {
-            let z = std::slice::from_raw_parts(x.ptr.add(row * x.stride), cols);
-            *y.ptr.add(row * y.stride) = match f {
+            let z = std::slice::from_raw_parts(x.ptr.wrapping_add(row * x.stride), cols);
+            *y.ptr.wrapping_add(row * y.stride) = match f {
                 RowFold::Max => z.iter().fold(f32::NEG_INFINITY, |a, &b| if b > a || b.is_nan() { b } else { a }),
                 RowFold::Argmax => {
                     let first = |best: usize, j: usize| if z[j] > z[best] || z[best].is_nan() { j } else { best };
@@ -322,7 +322,7 @@ unsafe fn add_each_row(x: Rows, rows: usize, cols: usize, sums: *mut f32) {
     for row in 0..rows {
         // SAFETY: the caller vouches for both.
         unsafe {
-            let x = x.ptr.add(row * x.stride);
+            let x = x.ptr.wrapping_add(row * x.stride);
             (0..cols).for_each(|j| *sums.add(j) += *x.add(j));
         }
     }

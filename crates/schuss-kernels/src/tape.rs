@@ -58,6 +58,10 @@ pub enum Binary {
     GreaterEqual,
     /// a = b
     Equal,
+    /// max(a + b, 0): two in one, as the next
+    AddRelu,
+    /// a · (b > 0)
+    MultiplyPositive,
 }
 
 /// What computes an element from the elements at its place.
@@ -165,7 +169,7 @@ pub unsafe fn run(
             Isa::Avx512 => run_avx512(tape, block, operands, moment, scratch, to),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => run_avx2(tape, block, operands, moment, scratch, to),
-            _ => interpret(tape, block, operands, moment, scratch, to),
+            _ => interpret(isa, tape, block, operands, moment, scratch, to),
         }
     }
 }
@@ -176,14 +180,14 @@ type Elsewhere = Option<(*mut f32, usize)>;
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl")]
 unsafe fn run_avx512(t: &[Instruction], b: Block, o: &[Operand], m: &Moment, s: *mut f32, to: Elsewhere) -> *mut f32 {
     // SAFETY: the caller's promise.
-    unsafe { interpret(t, b, o, m, s, to) }
+    unsafe { interpret(Isa::Avx512, t, b, o, m, s, to) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn run_avx2(t: &[Instruction], b: Block, o: &[Operand], m: &Moment, s: *mut f32, to: Elsewhere) -> *mut f32 {
     // SAFETY: the caller's promise.
-    unsafe { interpret(t, b, o, m, s, to) }
+    unsafe { interpret(Isa::Avx2, t, b, o, m, s, to) }
 }
 
 /// An argument: numbers side by side in each row, one for each row, or one for all.
@@ -249,6 +253,7 @@ impl Out {
 
 #[inline(always)]
 unsafe fn interpret(
+    isa: Isa,
     t: &[Instruction],
     block: Block,
     operands: &[Operand],
@@ -280,9 +285,13 @@ unsafe fn interpret(
                 Element::Binary(f) => binary(f, find(a), find(b), out),
                 Element::Select => select(find(a), find(b), find(c), out),
                 Element::Random(stream) => {
-                    for row in 0..block.rows {
+                    let mixed = random_stream(stream, moment.update);
+                    // Whole rows of the array, one behind the other, are one.
+                    let whole = block.width == block.cols as u64 && stride == block.cols;
+                    let (rows, n) = if whole { (1, block.rows * block.cols) } else { (block.rows, block.cols) };
+                    for row in 0..rows {
                         let first = moment.position * block.sample + block.first + row as u64 * block.width;
-                        random(moment, random_stream(stream, moment.update), first, out.row(row), block.cols);
+                        random(isa, moment, mixed, first, out.row(row), n);
                     }
                 }
             }
@@ -403,6 +412,12 @@ unsafe fn beside(a: *const f32, stride: usize, b: *const f32, out: Out, f: impl 
     }
 }
 
+/// max(x, 0); a NaN stays one, so that a step that went wrong is seen.
+#[inline(always)]
+fn relu(x: f32) -> f32 {
+    if x < 0.0 { 0.0 } else { x }
+}
+
 #[inline(always)]
 unsafe fn unary(f: Unary, a: Source, out: Out) {
     let one = |yes: bool| if yes { 1.0 } else { 0.0 };
@@ -417,8 +432,7 @@ unsafe fn unary(f: Unary, a: Source, out: Out) {
             Unary::Sqrt => map1(a, out, f32::sqrt),
             Unary::Square => map1(a, out, |x| x * x),
             Unary::Reciprocal => map1(a, out, |x| 1.0 / x),
-            // A NaN stays one, so that a step that went wrong is seen.
-            Unary::Relu => map1(a, out, |x| if x < 0.0 { 0.0 } else { x }),
+            Unary::Relu => map1(a, out, relu),
             Unary::Sigmoid => map1(a, out, math::sigmoid),
             Unary::Tanh => map1(a, out, math::tanh),
             Unary::Softplus => map1(a, out, math::softplus),
@@ -442,6 +456,8 @@ unsafe fn binary(f: Binary, a: Source, b: Source, out: Out) {
             Binary::Greater => map2(a, b, out, |a, b| one(a > b)),
             Binary::GreaterEqual => map2(a, b, out, |a, b| one(a >= b)),
             Binary::Equal => map2(a, b, out, |a, b| one(a == b)),
+            Binary::AddRelu => map2(a, b, out, |a, b| relu(a + b)),
+            Binary::MultiplyPositive => map2(a, b, out, |a, b| a * one(b > 0.0)),
         }
     }
 }
@@ -467,10 +483,10 @@ unsafe fn select(condition: Source, yes: Source, no: Source, out: Out) {
 }
 
 #[inline(always)]
-unsafe fn random(moment: &Moment, mixed: u64, first: u64, out: *mut f32, n: usize) {
+unsafe fn random(isa: Isa, moment: &Moment, mixed: u64, first: u64, out: *mut f32, n: usize) {
     let key = [moment.seed as u32, (moment.seed >> 32) as u32];
-    // SAFETY: the caller vouches for n numbers.
-    crate::random::fill::<32>(key, mixed, first, unsafe { std::slice::from_raw_parts_mut(out, n) });
+    // SAFETY: the caller vouches for n numbers, and for the instruction set.
+    unsafe { crate::random::fill_for(isa, key, mixed, first, std::slice::from_raw_parts_mut(out, n)) };
 }
 
 /// The number of a stream at an update, as the counter takes it: updates of one stream, and equal updates of two,

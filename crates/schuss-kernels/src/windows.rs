@@ -100,10 +100,10 @@ pub unsafe fn run(
         unsafe {
             if f.back() {
                 let (first, second) = if f.takes_two() { (input, output) } else { (output, 0) };
-                let (x, v) = (x.add(image * first), v.wrapping_add(image * second));
+                let (x, v) = (x.wrapping_add(image * first), v.wrapping_add(image * second));
                 match target {
                     Target::Store { to, .. } => {
-                        let to = to.add(image * input);
+                        let to = to.wrapping_add(image * input);
                         if !tiled(g) {
                             std::slice::from_raw_parts_mut(to, input).fill(0.0);
                         }
@@ -131,7 +131,7 @@ pub unsafe fn run(
                 }
                 continue;
             }
-            let (x, v) = (x.add(image * input), v.wrapping_add(if f.takes_two() { image * input } else { 0 }));
+            let (x, v) = (x.wrapping_add(image * input), v.wrapping_add(if f.takes_two() { image * input } else { 0 }));
             let (windows, width) = (g.output_places(), channels.min(BLOCK));
             let height = BLOCK / width;
             for first in (0..windows).step_by(height) {
@@ -141,7 +141,7 @@ pub unsafe fn run(
                     let cols = width.min(channels - col);
                     match target {
                         Target::Store { to, stride } => {
-                            let to = to.add(row * *stride + col);
+                            let to = to.wrapping_add(row * *stride + col);
                             forwards(f, g, near, own, first..first + rows, col..col + cols, x, v, to, *stride);
                         }
                         Target::Tiles(done) => {

@@ -293,7 +293,7 @@ fn images_are_summed_in_groups_that_do_not_depend_on_the_call() {
 fn a_quarter_of_the_products_loses_a_bit() {
     let isa = Isa::detect();
     let g = padded(geometry([1, 16, 16], 64, 64, [1, 3, 3]), [0, 1, 1], [1, 16, 16]);
-    assert!(suits_winograd(&g, false) && suits_winograd(&g, true) && suits_winograd_kernel(&g, 8));
+    assert!(suits_winograd(&g, false, 1.0) && suits_winograd(&g, true, 1.0) && suits_winograd_kernel(&g, 8, 1.0));
     let images = Images::new(g, 1);
     let naive = images.naive();
     let error = |found: &[f32], want: &[f64]| {

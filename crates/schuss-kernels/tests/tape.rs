@@ -33,6 +33,8 @@ const BINARY: &[(Binary, F2)] = &[
     (Binary::Maximum, f64::max),
     (Binary::Minimum, f64::min),
     (Binary::Greater, |a, b| f64::from(u8::from(a > b))),
+    (Binary::AddRelu, |a, b| (a + b).max(0.0)),
+    (Binary::MultiplyPositive, |a, b| a * f64::from(u8::from(b > 0.0))),
     (Binary::GreaterEqual, |a, b| f64::from(u8::from(a >= b))),
     (Binary::Equal, |a, b| f64::from(u8::from(a == b))),
 ];

@@ -6,8 +6,10 @@
 
 use super::{BLOCK, Geometry, Kernels, Method, Scratch, Target, Walk, product, turn};
 use crate::lane::Register;
-use crate::product::{Matrix, Tile};
+use crate::product::Tile;
 use std::ops::Range;
+
+mod outer;
 
 /// A number that is not 0, and where that begins which it is multiplied with.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +34,10 @@ type Count = unsafe fn(*const f32, usize) -> usize;
 type Gather = unsafe fn(*const f32, usize, u32, *mut u32, usize, *mut Entry);
 /// `row(y, n, at, step, entries)`: appends those of n numbers that are not 0, and says how many.
 type Row = unsafe fn(*const f32, usize, u32, u32, *mut Entry) -> usize;
-/// `add(entries, n, x, line, last, w, w_line, w_panel)`
-type Add = unsafe fn(*const Entry, usize, *const f32, usize, usize, *mut f32, usize, usize);
+/// `add(entries, n, x, line, last, w, w_line)`
+type Add = unsafe fn(*const Entry, usize, *const f32, usize, usize, *mut f32, usize);
+/// `turn(from, step, [rows, columns], to, step)`: rows become columns.
+type Turn = unsafe fn(*const f32, usize, [usize; 2], *mut f32, usize);
 /// `windows(lines, starts, entries, which, size, panel, steps, to, step, last)`
 type Windows =
     unsafe fn(&[usize], *const u32, *const Entry, Range<usize>, usize, *const f32, [usize; 3], *mut f32, usize, usize);
@@ -43,14 +47,32 @@ pub(super) struct Sparse {
     count: Count,
     gather: Gather,
     row: Row,
+    turn: Turn,
     /// By lines and registers of each: see [`lines_of`].
     add: fn(usize, usize) -> Add,
+    /// By the same.
+    outer: fn(usize, usize) -> outer::Outer,
     /// By registers, less one.
     windows: [Windows; WIDEST],
 }
 
 /// Numbers of a kernel that are copied to another order at most: greater ones would come from far away anyway.
 const MOST: usize = 1 << 21;
+
+/// The time that the inputs take, as a share of what the plain sums take, where such a share of the outputs is not 0:
+/// measured with `examples/convolution_rates.rs`, as the next.
+pub(super) fn share(nonzero: f64) -> f64 {
+    2.0 * nonzero
+}
+
+/// The same for the derivative by the kernel. A large one comes from far away, again and again.
+pub(super) fn kernel_share(g: &Geometry, nonzero: f64) -> f64 {
+    let far = if g.kernel_rows() * g.outputs > LARGE { 12.0 / product(g.output) as f64 } else { 0.0 };
+    share(nonzero) + far
+}
+
+/// Numbers of a kernel that stay in the second level of the cache.
+const LARGE: usize = 1 << 17;
 
 /// Whether products can be left out of such a walk at all.
 fn possible(kernels: &Kernels, walk: &Walk, g: &Geometry) -> bool {
@@ -63,7 +85,7 @@ fn possible(kernels: &Kernels, walk: &Walk, g: &Geometry) -> bool {
 /// Is less than this share of the outputs of these images not 0?
 fn few(kernels: &Kernels, g: &Geometry, images: &Range<usize>, y: *const f32, most: f64) -> bool {
     // SAFETY: the caller's images.
-    let from = unsafe { y.add(images.start * g.output_len()) };
+    let from = y.wrapping_add(images.start * g.output_len());
     let below = |n: usize| {
         // SAFETY: as above.
         let found = unsafe { (kernels.sparse.count)(from, n) };
@@ -75,11 +97,10 @@ fn few(kernels: &Kernels, g: &Geometry, images: &Range<usize>, y: *const f32, mo
 
 /// How the derivative by the kernel is cut.
 struct Cut {
-    /// Numbers of a stretch, and how many there are.
+    /// Numbers of a stretch, also as whole registers, and how many there are.
     stretch: usize,
+    padded: usize,
     stretches: usize,
-    /// Panels of a stretch.
-    panels: usize,
     /// Rows of windows that are taken together, and windows in them.
     rows: usize,
     capacity: usize,
@@ -92,8 +113,8 @@ impl Cut {
         let rows = near.min(128 / walk.to[2].max(1)).clamp(1, walk.row_count().max(1));
         Cut {
             stretch: walk.stretch(),
+            padded: walk.stretch().next_multiple_of(kernels.count),
             stretches: walk.size[0] * walk.size[1],
-            panels: walk.stretch().div_ceil(kernels.width()),
             rows,
             capacity: rows * walk.to[2],
         }
@@ -105,9 +126,10 @@ pub(super) fn kernel_scratch_len(kernels: &Kernels, g: &Geometry, walk: &Walk) -
     if !possible(kernels, walk, g) {
         return 0;
     }
-    let (cut, width) = (Cut::new(kernels, walk), kernels.width());
-    let turned = cut.stretches * cut.panels * g.outputs * width;
-    turned + g.outputs * (1 + cut.capacity * ENTRY) + width * width + 4 * super::LINE
+    let cut = Cut::new(kernels, walk);
+    let turned = cut.stretches * cut.padded * g.outputs;
+    let lists = turned + g.outputs * (1 + cut.capacity * ENTRY) + 3 * super::LINE;
+    lists.max(outer::scratch_len(kernels, g, walk))
 }
 
 /// Does leaving products out pay for the derivative by the kernel?
@@ -129,7 +151,8 @@ pub(super) fn pays_for_kernel(
     let registers = walk.stretch().div_ceil(kernels.count);
     let lines = lines_of(registers, walk.size[1]);
     let passes = walk.size[0] * walk.size[1].div_ceil(lines) * registers.div_ceil(SUMS);
-    let sparse = (walk.size[0] * walk.size[1] * registers) as f64 * 1.3 + 3.0 * passes as f64 + 6.0;
+    let lists = (walk.size[0] * walk.size[1] * registers) as f64 * 1.3 + 3.0 * passes as f64 + 6.0;
+    let sparse = outer::registers(kernels, g, walk).map_or(lists, |registers| outer::cost(walk, registers));
     let dense = walk.stretch() as f64 * (walk.size[0] * walk.size[1]) as f64 / kernels.count as f64;
     let most = (dense - 0.5) / sparse;
     few(kernels, g, images, y, most)
@@ -148,24 +171,23 @@ pub(super) unsafe fn kernel_of(
     copy: *mut f32,
     scratch: &mut Scratch,
 ) {
-    let (cut, width, outs) = (Cut::new(kernels, walk), kernels.width(), g.outputs);
-    // The kernel with a row for each output, in panels of each stretch.
-    let len = cut.stretches * cut.panels * outs * width;
+    if let Some(registers) = outer::registers(kernels, g, walk) {
+        // SAFETY: the caller's promise.
+        return unsafe { outer::kernel_of(kernels, g, walk, registers, images, x, y, w, add, copy, scratch) };
+    }
+    let (cut, outs) = (Cut::new(kernels, walk), g.outputs);
+    // The kernel with a row for each output. Were its registers an output's row apart, that would often be a power of 2, and
+    // they would crowd into the same few places of the cache.
+    let (len, row) = (cut.stretches * cut.padded * outs, cut.stretches * cut.padded);
     let turned = scratch.take(len);
-    let square = scratch.take(width * width);
     let counts = scratch.take(outs).cast::<u32>();
     let lists = scratch.take(outs * cut.capacity * ENTRY).cast::<Entry>();
-    let each_panel = || {
-        let columns = move |i: usize| width.min(cut.stretch - i * width);
-        (0..cut.stretches).flat_map(move |n| (0..cut.panels).map(move |i| (n, i, columns(i))))
-    };
     // SAFETY: within the kernel and scratch memory.
     unsafe {
         if add {
-            for (n, i, cols) in each_panel() {
-                let from = w.add((n * cut.stretch + i * width) * outs);
-                let b = Matrix { ptr: from, row_stride: 1, col_stride: outs };
-                (kernels.pack)(outs, cols, b, turned.add((n * cut.panels + i) * outs * width));
+            for n in 0..cut.stretches {
+                let (from, to) = (w.add(n * cut.stretch * outs), turned.add(n * cut.padded));
+                (kernels.sparse.turn)(from, outs, [cut.stretch, outs], to, row);
             }
         } else {
             std::slice::from_raw_parts_mut(turned, len).fill(0.0);
@@ -177,14 +199,14 @@ pub(super) unsafe fn kernel_of(
         // SAFETY: the image is one of those that can be read; windows lie within it or its copy; lists have room for
         // all windows of some rows.
         unsafe {
-            let (y, mut from) = (y.add(image * g.output_len()), x.add(image * walk.image_len()));
+            let (y, mut from) = (y.wrapping_add(image * g.output_len()), x.wrapping_add(image * walk.image_len()));
             if walk.copy {
                 walk.fill(from, copy);
                 from = copy;
             }
-            for row in (0..walk.row_count()).step_by(cut.rows) {
+            for first in (0..walk.row_count()).step_by(cut.rows) {
                 std::slice::from_raw_parts_mut(counts, outs).fill(0);
-                for row in row..(row + cut.rows).min(walk.row_count()) {
+                for row in first..(first + cut.rows).min(walk.row_count()) {
                     for i in 0..walk.to[2] {
                         let at = walk.row(row) + i * walk.strides[2] * walk.channels;
                         let y = y.add((row * walk.to[2] + i) * outs);
@@ -207,17 +229,10 @@ pub(super) unsafe fn kernel_of(
                             for register in (0..registers).step_by(SUMS) {
                                 let own = SUMS.min(registers - register);
                                 let last = (cut.stretch - (register + own - 1) * kernels.count).min(kernels.count);
-                                let panel = (number * cut.panels + register / 2) * outs * width;
-                                (kernels.sparse.add)(lines, own)(
-                                    list,
-                                    n,
-                                    from.add(start + register * kernels.count),
-                                    line,
-                                    last,
-                                    turned.add(panel + out * width),
-                                    cut.panels * outs * width,
-                                    outs * width,
-                                );
+                                let at = register * kernels.count;
+                                let to = turned.add(out * row + number * cut.padded + at);
+                                let from = from.add(start + at);
+                                (kernels.sparse.add)(lines, own)(list, n, from, line, last, to, cut.padded);
                             }
                             first += lines;
                         }
@@ -226,19 +241,11 @@ pub(super) unsafe fn kernel_of(
             }
         }
     }
-    for (n, i, cols) in each_panel() {
-        for out in (0..outs).step_by(width) {
-            let own = width.min(outs - out);
-            // SAFETY: as above.
-            unsafe {
-                let from = turned.add(((n * cut.panels + i) * outs + out) * width);
-                let b = Matrix { ptr: from, row_stride: 1, col_stride: width };
-                (kernels.pack)(cols, own, b, square);
-                for row in 0..cols {
-                    let to = w.add((n * cut.stretch + i * width + row) * outs + out);
-                    square.add(row * width).copy_to_nonoverlapping(to, own);
-                }
-            }
+    for n in 0..cut.stretches {
+        // SAFETY: as above.
+        unsafe {
+            let (from, to) = (turned.add(n * cut.padded), w.add(n * cut.stretch * outs));
+            (kernels.sparse.turn)(from, row, [outs, cut.stretch], to, outs);
         }
     }
 }
@@ -311,7 +318,7 @@ pub(super) unsafe fn turned(
     let most = WIDEST * kernels.count;
     for image in images {
         // SAFETY: the image is one of those that can be read; there is room for all its numbers.
-        unsafe { list(kernels, walk, outs, y.add(image * walk.image_len()), entries, starts) };
+        unsafe { list(kernels, walk, outs, y.wrapping_add(image * walk.image_len()), entries, starts) };
         for col in (0..ins).step_by(most) {
             let cols = most.min(ins - col);
             let registers = cols.div_ceil(kernels.count);
@@ -332,7 +339,7 @@ pub(super) unsafe fn turned(
                         let place = image * product(walk.to) + row * walk.to[2] + first;
                         let (to, step) = match *target {
                             Target::Tiles(_) => (block, stride),
-                            Target::Store { to, stride } => (to.add(place * stride + col), stride),
+                            Target::Store { to, stride } => (to.wrapping_add(place * stride + col), stride),
                         };
                         (kernels.sparse.windows[registers - 1])(
                             lines,
@@ -437,6 +444,26 @@ pub(super) unsafe fn row_of<V: Register>(y: *const f32, n: usize, at: u32, step:
     found
 }
 
+/// Rows to columns, a square of a register's length at a time.
+#[inline(always)]
+pub(super) unsafe fn turn_of<V: Register>(
+    from: *const f32,
+    step: usize,
+    [rows, columns]: [usize; 2],
+    to: *mut f32,
+    to_step: usize,
+) {
+    for row in (0..rows).step_by(V::COUNT) {
+        for column in (0..columns).step_by(V::COUNT) {
+            let (height, width) = (V::COUNT.min(rows - row), V::COUNT.min(columns - column));
+            // SAFETY: the caller's promise.
+            unsafe {
+                V::turn(from.add(row * step + column), step, [height, width], to.add(column * to_step + row), to_step)
+            }
+        }
+    }
+}
+
 /// Adds the stretches at each entry, times its value, to LINES × N registers of sums.
 #[inline(always)]
 pub(super) unsafe fn add_of<V: Register, const LINES: usize, const N: usize>(
@@ -447,13 +474,12 @@ pub(super) unsafe fn add_of<V: Register, const LINES: usize, const N: usize>(
     last: usize,
     w: *mut f32,
     w_line: usize,
-    w_panel: usize,
 ) {
     let part = V::part(last);
     let mut sums = [[V::splat(0.0); N]; LINES];
     // SAFETY: the caller's promise.
     unsafe {
-        let at = |i: usize, j: usize| w.add(i * w_line + j / 2 * w_panel + j % 2 * V::COUNT);
+        let at = |i: usize, j: usize| w.add(i * w_line + j * V::COUNT);
         for (i, sums) in sums.iter_mut().enumerate() {
             for (j, sum) in sums.iter_mut().enumerate() {
                 *sum = if j + 1 < N { V::load(at(i, j)) } else { V::load_part(at(i, j), part) };
@@ -528,6 +554,37 @@ pub(super) unsafe fn windows_of<V: Register, const N: usize>(
     }
 }
 
+/// The function for so many lines of so many registers: those that [`lines_of`] gives.
+macro_rules! by_lines {
+    ($choose:ident, $kind:ty, $f:ident) => {
+        fn $choose(lines: usize, registers: usize) -> $kind {
+            const ONE: [$kind; SUMS] = [
+                $f::<1, 1>,
+                $f::<1, 2>,
+                $f::<1, 3>,
+                $f::<1, 4>,
+                $f::<1, 5>,
+                $f::<1, 6>,
+                $f::<1, 7>,
+                $f::<1, 8>,
+                $f::<1, 9>,
+                $f::<1, 10>,
+                $f::<1, 11>,
+                $f::<1, 12>,
+            ];
+            const TWO: [$kind; 6] = [$f::<2, 1>, $f::<2, 2>, $f::<2, 3>, $f::<2, 4>, $f::<2, 5>, $f::<2, 6>];
+            const THREE: [$kind; 4] = [$f::<3, 1>, $f::<3, 2>, $f::<3, 3>, $f::<3, 4>];
+            const FIVE: [$kind; 2] = [$f::<5, 1>, $f::<5, 2>];
+            match lines {
+                1 => ONE[registers - 1],
+                2 => TWO[registers - 1],
+                3 => THREE[registers - 1],
+                _ => FIVE[registers - 1],
+            }
+        }
+    };
+}
+
 /// The functions of an instruction set.
 macro_rules! sparse {
     ($all:ident, $register:ty $(, $feature:literal)?) => {
@@ -556,10 +613,9 @@ macro_rules! sparse {
                 last: usize,
                 w: *mut f32,
                 w_line: usize,
-                w_panel: usize,
             ) {
                 // SAFETY: see above.
-                unsafe { add_of::<$register, LINES, N>(entries, n, x, line, last, w, w_line, w_panel) }
+                unsafe { add_of::<$register, LINES, N>(entries, n, x, line, last, w, w_line) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn windows<const N: usize>(
@@ -579,26 +635,33 @@ macro_rules! sparse {
                     windows_of::<$register, N>(lines, starts, entries, which, size, panel, steps, to, step, last)
                 }
             }
-            fn choose(lines: usize, registers: usize) -> Add {
-                const ONE: [Add; SUMS] = [
-                    add::<1, 1>, add::<1, 2>, add::<1, 3>, add::<1, 4>, add::<1, 5>, add::<1, 6>, add::<1, 7>,
-                    add::<1, 8>, add::<1, 9>, add::<1, 10>, add::<1, 11>, add::<1, 12>,
-                ];
-                const TWO: [Add; 6] = [add::<2, 1>, add::<2, 2>, add::<2, 3>, add::<2, 4>, add::<2, 5>, add::<2, 6>];
-                const THREE: [Add; 4] = [add::<3, 1>, add::<3, 2>, add::<3, 3>, add::<3, 4>];
-                const FIVE: [Add; 2] = [add::<5, 1>, add::<5, 2>];
-                match lines {
-                    1 => ONE[registers - 1],
-                    2 => TWO[registers - 1],
-                    3 => THREE[registers - 1],
-                    _ => FIVE[registers - 1],
-                }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn outer<const LINES: usize, const N: usize>(
+                y: *const f32,
+                outs: usize,
+                x: *const f32,
+                line: usize,
+                last: usize,
+                w: *mut f32,
+                steps: [usize; 2],
+            ) {
+                // SAFETY: see above.
+                unsafe { outer::outer_of::<$register, LINES, N>(y, outs, x, line, last, w, steps) }
+            }
+            by_lines!(choose, Add, add);
+            by_lines!(choose_outer, outer::Outer, outer);
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn turn(from: *const f32, step: usize, counts: [usize; 2], to: *mut f32, to_step: usize) {
+                // SAFETY: see above.
+                unsafe { turn_of::<$register>(from, step, counts, to, to_step) }
             }
             Sparse {
                 count,
                 gather,
                 row,
+                turn,
                 add: choose,
+                outer: choose_outer,
                 windows: [
                     windows::<1>, windows::<2>, windows::<3>, windows::<4>, windows::<5>, windows::<6>, windows::<7>,
                     windows::<8>,

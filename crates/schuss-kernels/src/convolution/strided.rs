@@ -45,10 +45,9 @@ pub(super) unsafe fn by_residues(
                 let mut panel = panels.cast_const();
                 let (to, step) = match *target {
                     Target::Tiles(_) => (image_of, stride),
-                    // SAFETY: within the memory that results are stored in.
-                    Target::Store { to, stride } => unsafe {
-                        (to.add(image * g.input_places() * stride + first), stride)
-                    },
+                    Target::Store { to, stride } => {
+                        (to.wrapping_add(image * g.input_places() * stride + first), stride)
+                    }
                 };
                 let stored = if matches!(target, Target::Tiles(_)) { stride } else { cols };
                 for place in g.residues() {
@@ -56,7 +55,7 @@ pub(super) unsafe fn by_residues(
                     let walk = Walk::residue(g, &r);
                     // SAFETY: the image is one of those that can be read; windows lie within it or its copy.
                     unsafe {
-                        let mut from = y.add(image * g.output_len());
+                        let mut from = y.wrapping_add(image * g.output_len());
                         if walk.copy {
                             std::slice::from_raw_parts_mut(copy, walk.copy_len()).fill(0.0);
                             walk.fill(from, copy);

@@ -111,38 +111,44 @@ fn point_step(numbers: usize) -> usize {
     numbers.div_ceil(super::LINE) / 2 * 2 * super::LINE + super::LINE
 }
 
-/// Operations of registers for an image, by tiles and in plain sums: for the outputs or, if turned, the inputs.
-fn costs(g: &Geometry, turned: bool) -> (f64, f64) {
-    let (places, ins, outs) = match turned {
-        false => (g.output, g.channels, g.outputs),
-        true => (g.input, g.outputs, g.channels),
-    };
-    let (tiles, registers) = (places[1].div_ceil(OUT) * places[2].div_ceil(OUT), outs.div_ceil(REGISTER));
-    let tile = 220 * ins.div_ceil(REGISTER) + 200 * registers + POINTS * ins * registers * 5 / 4;
-    ((tiles * tile) as f64, (product(places) * 9 * ins * registers) as f64)
-}
-
 /// Can this convolution be computed so?
 pub(super) fn possible(g: &Geometry) -> bool {
     let flat = g.input[0] == 1 && g.output[0] == 1 && g.size == [1, 3, 3];
     flat && g.strides == [1; 3] && g.dilation == [1; 3] && g.groups == 1
 }
 
-/// And is it worth it?
-pub(super) fn suits(g: &Geometry, turned: bool) -> bool {
-    let (tiles, sums) = costs(g, turned);
-    possible(g) && g.channels.min(g.outputs) >= 8 && tiles < 0.8 * sums
+/// Operations of registers for each of the tiles, from so many channels to so many, and those of the plain sums at a place.
+fn operations(ins: usize, outs: usize, to_or_from_outs: usize) -> (usize, usize) {
+    let registers = outs.div_ceil(REGISTER);
+    let tile = 220 * ins.div_ceil(REGISTER) + to_or_from_outs * registers + POINTS * ins * registers * 5 / 4;
+    (tile, 9 * ins * registers)
+}
+
+/// The time it takes, as a share of what the plain sums take: for the outputs or, if turned, the inputs. Nothing where it
+/// cannot be done, or not sooner.
+pub(super) fn share(g: &Geometry, turned: bool) -> Option<f64> {
+    let (places, ins, outs) = match turned {
+        false => (g.output, g.channels, g.outputs),
+        true => (g.input, g.outputs, g.channels),
+    };
+    let (tile, place) = operations(ins, outs, 200);
+    let tiles = places[1].div_ceil(OUT) * places[2].div_ceil(OUT) * tile;
+    let share = tiles as f64 / (product(places) * place) as f64;
+    (possible(g) && g.channels.min(g.outputs) >= 8 && share < WORTH).then_some(share)
 }
 
 /// The same for the derivative by the kernel, over so many images at once.
-pub(super) fn suits_kernel(g: &Geometry, images: usize) -> bool {
-    let tiles = g.output[1].div_ceil(OUT) * g.output[2].div_ceil(OUT) * images.min(together(g));
-    let (ins, registers) = (g.channels, g.outputs.div_ceil(REGISTER));
-    let tile = 220 * ins.div_ceil(REGISTER) + 150 * registers + POINTS * ins * registers * 5 / 4;
-    let (all, back) = (tiles * tile, 200 * ins * registers);
-    let sums = product(g.output) * 9 * ins * registers * images.min(together(g));
-    suits(g, false) && ((all + back) as f64) < 0.8 * sums as f64
+pub(super) fn kernel_share(g: &Geometry, images: usize) -> Option<f64> {
+    let images = images.min(together(g));
+    let (tile, place) = operations(g.channels, g.outputs, 150);
+    let tiles = g.output[1].div_ceil(OUT) * g.output[2].div_ceil(OUT) * images * tile;
+    let back = 200 * g.channels * g.outputs.div_ceil(REGISTER);
+    let share = (tiles + back) as f64 / (product(g.output) * images * place) as f64;
+    (self::share(g, false).is_some() && share < WORTH).then_some(share)
 }
+
+/// The share of the time from which on it is not worth it.
+const WORTH: f64 = 0.8;
 
 /// How many images, from a multiple of that number on, [`Method::Winograd`](super::Method) sums together for the
 /// derivative by the kernel: a power of 2.
@@ -206,7 +212,7 @@ pub(super) unsafe fn convolve(
             // a register.
             unsafe {
                 if copied != Some(image) {
-                    l.fill(x.add((images.start + image) * image_len), copy);
+                    l.fill(x.wrapping_add((images.start + image) * image_len), copy);
                     copied = Some(image);
                 }
                 let lines = Lines { line: l.pitch() * l.channels, place: l.channels };
@@ -226,7 +232,7 @@ pub(super) unsafe fn convolve(
                     let place = ((images.start + image) * l.to[0] + line) * l.to[1];
                     let (to, stride) = match *target {
                         Target::Tiles(_) => (lines, rounded),
-                        Target::Store { to, stride } => (to.add(place * stride + col), stride),
+                        Target::Store { to, stride } => (to.wrapping_add(place * stride + col), stride),
                     };
                     let places = Lines { line: l.to[1] * stride, place: stride };
                     let from = sums.add(band * l.tiles[1] * l.width);
@@ -328,9 +334,9 @@ pub(super) unsafe fn kernel_of(
                 let (image, line) = (start + (first + band) / l.tiles[0], (first + band) % l.tiles[0] * OUT);
                 // SAFETY: as in `convolve`.
                 unsafe {
-                    let y = y.add(image * g.output_len());
+                    let y = y.wrapping_add(image * g.output_len());
                     if copied != Some(image) {
-                        l.fill(x.add(image * g.input_len()), copy);
+                        l.fill(x.wrapping_add(image * g.input_len()), copy);
                         if y_len > 0 {
                             for line in 0..l.to[0] {
                                 let from = y.add(line * l.to[1] * l.outs);

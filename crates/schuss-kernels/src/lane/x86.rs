@@ -210,6 +210,18 @@ mod registers {
         fn nonzero(self) -> u32 {
             u32::from(unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps()) })
         }
+        #[inline(always)]
+        unsafe fn turn(from: *const f32, step: usize, [rows, columns]: [usize; 2], to: *mut f32, to_step: usize) {
+            let (width, height) = (Self::part(columns), Self::part(rows));
+            let mut square = [Self::splat(0.0); 16];
+            for (i, x) in square.iter_mut().enumerate().take(rows) {
+                *x = unsafe { Self::load_part(from.add(i * step), width) };
+            }
+            let turned = Self::transpose(square);
+            for (i, x) in turned.iter().enumerate().take(columns) {
+                unsafe { x.store_part(to.add(i * to_step), height) };
+            }
+        }
     }
 }
 
@@ -217,19 +229,21 @@ impl Avx512 {
     /// Swaps rows and columns of sixteen registers.
     #[inline(always)]
     pub fn transpose(rows: [Avx512; 16]) -> [Avx512; 16] {
-        let mut x = rows.map(|r| r.0);
-        // SAFETY: runs only inside functions that enable the instruction set (see `Register`).
+        // SAFETY: the same bits; runs only inside functions that enable the instruction set (see `Register`). (The standard
+        // library's `map` would not be compiled for it.)
         unsafe {
+            let mut x = std::mem::transmute::<[Avx512; 16], [__m512; 16]>(rows);
             // Each round swaps one bit of the row's number with one bit of the column's.
             for i in [0, 2, 4, 6, 8, 10, 12, 14] {
                 (x[i], x[i + 1]) = (_mm512_unpacklo_ps(x[i], x[i + 1]), _mm512_unpackhi_ps(x[i], x[i + 1]));
             }
             for i in [0, 4, 8, 12] {
-                let y = [x[i], x[i + 1], x[i + 2], x[i + 3]].map(|r| _mm512_castps_pd(r));
-                x[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(y[0], y[2]));
-                x[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(y[0], y[2]));
-                x[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(y[1], y[3]));
-                x[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(y[1], y[3]));
+                let (a, b) = (_mm512_castps_pd(x[i]), _mm512_castps_pd(x[i + 1]));
+                let (d, e) = (_mm512_castps_pd(x[i + 2]), _mm512_castps_pd(x[i + 3]));
+                x[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, d));
+                x[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, d));
+                x[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, e));
+                x[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, e));
             }
             // Now x[4q + c] holds, in its 128-bit quarter p, column 4p + c of rows 4q ... 4q + 3.
             for c in 0..4 {
@@ -243,7 +257,7 @@ impl Avx512 {
                 x[c + 4] = _mm512_shuffle_f32x4::<0b10_00_10_00>(ab_odd, de_odd);
                 x[c + 12] = _mm512_shuffle_f32x4::<0b11_01_11_01>(ab_odd, de_odd);
             }
+            std::mem::transmute::<[__m512; 16], [Avx512; 16]>(x)
         }
-        x.map(Avx512)
     }
 }

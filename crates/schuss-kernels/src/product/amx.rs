@@ -21,7 +21,13 @@ macro_rules! kernels {
     ($dots:ty: $($rows:literal)*) => {{
         const ALL: &[[Kernel; 2]] = &[$([kernel::<$dots, $rows>, kernel::<$dots, $rows>]),*];
         let (pack, pack_strip): (crate::product::Pack, crate::product::Pack) = (pack_panel, pack_strip);
-        Kernels { count: 16, rows: ROWS, kernels: ALL, pack, strip: Some(pack_strip), copies: true, pairs: true, unit: 2 * PAIRS }
+        Kernels {
+            strip: Some(pack_strip),
+            copies: true,
+            pairs: true,
+            unit: 2 * PAIRS,
+            ..Kernels::new(16, ROWS, ALL, pack)
+        }
     }};
     ($dots:ty) => {
         kernels!($dots: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32)

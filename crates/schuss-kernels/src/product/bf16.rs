@@ -17,7 +17,7 @@ pub static KERNELS: Kernels = {
         ($($rows:literal)*) => { &[$([kernel::<$rows, 1>, kernel::<$rows, 2>]),*] };
     }
     const ALL: &[[Kernel; 2]] = kernels!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
-    Kernels { count: 16, rows: ALL.len(), kernels: ALL, pack, strip: None, copies: true, pairs: true, unit: 1 }
+    Kernels { copies: true, pairs: true, ..Kernels::new(16, ALL.len(), ALL, pack) }
 };
 
 /// Does this machine have the unit, and is it faster than multiplying and adding f32? Intel's takes twice as long.

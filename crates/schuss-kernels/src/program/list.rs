@@ -62,8 +62,10 @@ fn finish(call: &Call, finishes: &[Finish]) -> String {
 }
 
 fn instruction(e: crate::tape::Element) -> String {
-    use crate::tape::Element;
+    use crate::tape::{Binary, Element};
     match e {
+        Element::Binary(Binary::AddRelu) => "add + relu".into(),
+        Element::Binary(Binary::MultiplyPositive) => "greater + multiply".into(),
         Element::Unary(f) => format!("{f:?}").to_lowercase(),
         Element::Binary(f) => format!("{f:?}").to_lowercase(),
         Element::Select => "select".into(),

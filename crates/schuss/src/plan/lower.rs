@@ -19,8 +19,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 mod arena;
+mod fuse;
 mod phases;
 mod slices;
+
+use slices::{Passing, Run};
 
 /// Where variables are, for the lowering.
 pub struct Store<'a> {
@@ -72,21 +75,43 @@ pub fn lower(list: &List, targets: &[Target], store: &Store, isa: Isa, threads: 
     let cuts: Vec<Cut> = list.steps.iter().map(|s| cut(list, s, threads)).collect();
     let after = writes_follow_reads(list, targets);
     let phase = phases::assign(list, &cuts, &after, threads);
-    let runs = slices::runs(list, &cuts, &phase, sliced);
+    let run_of = slices::runs(list, &cuts, &phase, sliced);
+    let steps_of = |run: usize| (0..list.steps.len()).filter(|&i| run_of[i] == run).collect();
+    let runs: Vec<Run> =
+        (0..run_of.iter().max().map_or(0, |r| r + 1)).map(|run| Run::new(list, steps_of(run))).collect();
     let kept = kept(list);
     // With one thread, runs follow one another; with several, whole phases do.
-    let times = if threads == 1 { &runs } else { &phase };
-    let arena = arena::Arena::new(list, times, &kept, store.numbers);
-    let mut lowering = Lowering { list, store, arena: &arena, kept: &kept, finishes: Vec::new() };
+    let times = if threads == 1 { &run_of } else { &phase };
+    let passing = Passing::new(list, &runs, &kept);
+    let arena = arena::Arena::new(list, times, &kept, store.numbers, &passing, threads);
+    let mut lowering =
+        Lowering { list, store, arena: &arena, passing: &passing, slice: (0, 0), kept: &kept, finishes: Vec::new() };
     let calls: Vec<Vec<Call>> = list.steps.iter().map(|step| lowering.calls(step)).collect();
     let count = phase.iter().max().map_or(0, |p| p + 1);
     let mut phases = vec![Phase { threads: vec![Vec::new(); threads] }; count];
-    for run in 0..runs.iter().max().map_or(0, |r| r + 1) {
-        let steps: Vec<usize> = (0..list.steps.len()).filter(|&i| runs[i] == run).collect();
+    for run in &runs {
         for thread in 0..threads {
-            let own = |&i: &usize| (i, own_part(list, &list.steps[i], cuts[i], &calls[i], thread, threads));
-            let own: Vec<(usize, Vec<Call>)> = steps.iter().map(own).collect();
-            phases[phase[steps[0]]].threads[thread].extend(slices::sliced(list, own));
+            let part = |i: usize, calls: &[Call]| own_part(list, &list.steps[i], cuts[i], calls, thread, threads);
+            let own: Vec<Vec<Call>> = run.steps.iter().map(|&i| part(i, &calls[i])).collect();
+            let to = &mut phases[phase[run.steps[0]]].threads[thread];
+            if run.slice.is_none() {
+                to.extend(own.into_iter().flatten().map(slices::whole));
+                continue;
+            }
+            for slice in run.slices(list.batch) {
+                lowering.slice = (thread, slice.start);
+                for (&i, own) in run.steps.iter().zip(&own) {
+                    let step = &list.steps[i];
+                    let within = |calls: &[Call]| -> Vec<Call> {
+                        calls.iter().filter_map(|call| slices::within(list, step, call, &slice)).collect()
+                    };
+                    let calls = within(own);
+                    to.extend(match !calls.is_empty() && passing.touches(list, step) {
+                        true => within(&part(i, &lowering.calls(step))),
+                        false => calls,
+                    });
+                }
+            }
         }
     }
     let finishes = lowering.finishes;
@@ -171,6 +196,9 @@ struct Lowering<'a> {
     list: &'a List<'a>,
     store: &'a Store<'a>,
     arena: &'a arena::Arena,
+    passing: &'a Passing,
+    /// The thread and the first sample that calls are made for: what passes is there for those alone.
+    slice: (usize, usize),
     kept: &'a [bool],
     finishes: Vec<Finish>,
 }
@@ -181,7 +209,15 @@ impl Lowering<'_> {
         let v = self.list.stored_as(v);
         match self.list.graph.operation::<Input>(v) {
             Some(leaf) if leaf.source == Source::Parameter => (space((self.store.place)(&leaf.name)), 0),
-            _ => (0, self.arena.place(v).unwrap_or_else(|| panic!("value {v:?} has no place"))),
+            _ => (0, self.place(v)),
+        }
+    }
+    /// The same for one in the arena.
+    fn place(&self, v: Value) -> usize {
+        let (thread, first) = self.slice;
+        match self.passing.place(v, first) {
+            Some(place) => self.arena.passing(self.passing, thread).wrapping_add(place),
+            None => self.arena.place(v).unwrap_or_else(|| panic!("value {v:?} has no place")),
         }
     }
     /// A stored value as a matrix of `cols` columns.
@@ -369,7 +405,8 @@ impl Lowering<'_> {
                 }
             }
         }
-        let finish = f.finish;
+        let mut finish = f.finish;
+        fuse::pairs(&mut finish);
         self.finishes.push(finish);
         self.finishes.len() - 1
     }
@@ -383,6 +420,7 @@ impl Lowering<'_> {
             let argument = f.argument(x);
             let result = f.result(argument);
             f.last(result);
+            fuse::pairs(&mut f.finish);
             f.finish
         } else {
             Finish { operands: vec![self.dense(x, inner)], width: inner, ..Finish::default() }

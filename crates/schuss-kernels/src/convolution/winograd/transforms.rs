@@ -102,14 +102,19 @@ impl<V: Register> Transform<V, IN, 3> for ToKernel {
     }
 }
 
-/// A transform along columns and then along rows.
+/// A transform along columns and then along rows. (Loops, as functions of the standard library are not always compiled for
+/// the caller's instruction set.)
 #[inline(always)]
 fn both<V: Register, T: Transform<V, N, M>, const N: usize, const M: usize>(x: [[V; N]; N]) -> [[V; M]; M] {
     let (mut half, mut whole) = ([[V::splat(0.0); N]; M], [[V::splat(0.0); M]; M]);
     for j in 0..N {
-        let column = T::along(x.map(|row| row[j]));
-        for (row, x) in half.iter_mut().zip(column) {
-            row[j] = x;
+        let mut column = [V::splat(0.0); N];
+        for (i, row) in x.iter().enumerate() {
+            column[i] = row[j];
+        }
+        let column = T::along(column);
+        for (i, row) in half.iter_mut().enumerate() {
+            row[j] = column[i];
         }
     }
     for (row, x) in whole.iter_mut().zip(half) {

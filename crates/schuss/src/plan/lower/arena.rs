@@ -1,5 +1,6 @@
 //! One piece of memory for everything that lives within a step: values whose times don't meet share places.
 
+use super::slices::Passing;
 use crate::graph::Value;
 use crate::graph::ops::input::{Input, Source};
 use crate::plan::list::List;
@@ -11,14 +12,56 @@ const LINE: usize = 16;
 pub struct Arena {
     places: Vec<Option<usize>>,
     numbers: usize,
+    passing: usize,
     len: usize,
 }
 
+/// Numbers that are kept from a time to another.
+pub struct Span<T> {
+    /// What they are.
+    pub of: T,
+    /// How many.
+    pub len: usize,
+    /// When they are made.
+    pub from: usize,
+    /// When they are read last.
+    pub to: usize,
+}
+
+/// A place for each, so that those whose times meet don't: the largest first, each at the lowest place that is free for
+/// all of its time.
+pub fn pack<T>(mut spans: Vec<Span<T>>) -> Vec<(usize, Span<T>)> {
+    spans.sort_by_key(|s| std::cmp::Reverse(s.len));
+    let mut placed: Vec<(usize, Span<T>)> = Vec::new();
+    for span in spans {
+        let size = size(span.len);
+        let mut taken: Vec<(usize, usize)> = (placed.iter())
+            .filter(|(_, p)| p.from <= span.to && span.from <= p.to)
+            .map(|(at, p)| (*at, at + self::size(p.len)))
+            .collect();
+        taken.sort_unstable();
+        let mut at = 0;
+        for (begin, end) in taken {
+            if at + size <= begin {
+                break;
+            }
+            at = at.max(end);
+        }
+        placed.push((at, span));
+    }
+    placed
+}
+
+/// Whole cache lines.
+fn size(len: usize) -> usize {
+    len.next_multiple_of(LINE).max(LINE)
+}
+
 impl Arena {
-    /// Leaves first, which stay; then `numbers` numbers for the rule; then what steps keep, from the time of the step
-    /// that makes a value to the last that reads it.
-    pub fn new(list: &List, times: &[usize], kept: &[bool], numbers: usize) -> Self {
-        let mut arena = Arena { places: vec![None; kept.len()], numbers: 0, len: 0 };
+    /// Leaves first, which stay; then `numbers` numbers for the rule, and `passing` numbers for each thread; then what steps
+    /// keep, from the time of the step that makes a value to the last that reads it.
+    pub fn new(list: &List, times: &[usize], kept: &[bool], numbers: usize, passing: &Passing, threads: usize) -> Self {
+        let mut arena = Arena { places: vec![None; kept.len()], numbers: 0, passing: 0, len: 0 };
         let read: Vec<Value> =
             list.steps.iter().flat_map(|s| list.reads(s)).chain(list.roots.iter().copied()).collect();
         for v in read.into_iter().map(|v| list.stored_as(v)) {
@@ -28,6 +71,7 @@ impl Arena {
             }
         }
         arena.numbers = arena.append(numbers);
+        arena.passing = arena.append(threads * size(passing.len));
         let mut last_read: Vec<Option<usize>> = vec![None; kept.len()];
         for (i, step) in list.steps.iter().enumerate() {
             for v in list.reads(step) {
@@ -35,33 +79,18 @@ impl Arena {
                 *last = (*last).max(Some(times[i]));
             }
         }
-        let mut spans: Vec<(Value, usize, usize)> = Vec::new();
+        let mut spans: Vec<Span<Value>> = Vec::new();
         for (i, step) in list.steps.iter().enumerate() {
-            for v in step.makes().into_iter().filter(|v| kept[v.index()]) {
+            for v in step.makes().into_iter().filter(|v| kept[v.index()] && passing.place(*v, 0).is_none()) {
                 let root = list.roots.iter().any(|r| list.stored_as(*r) == v);
                 let last = if root { usize::MAX } else { last_read[v.index()].unwrap_or(times[i]) };
-                spans.push((v, times[i], last));
+                spans.push(Span { of: v, len: count(list, v), from: times[i], to: last });
             }
         }
-        // The largest first, each at the lowest place that is free for all of its time.
-        spans.sort_by_key(|(v, ..)| std::cmp::Reverse(count(list, *v)));
-        let mut placed: Vec<(usize, usize, usize, usize)> = Vec::new();
         let start = arena.len;
-        for (v, from, to) in spans {
-            let size = count(list, v).next_multiple_of(LINE).max(LINE);
-            let mut taken: Vec<(usize, usize)> =
-                placed.iter().filter(|p| p.2 <= to && from <= p.3).map(|p| (p.0, p.1)).collect();
-            taken.sort_unstable();
-            let mut at = start;
-            for (begin, end) in taken {
-                if at + size <= begin {
-                    break;
-                }
-                at = at.max(end);
-            }
-            placed.push((at, at + size, from, to));
-            arena.places[v.index()] = Some(at);
-            arena.len = arena.len.max(at + size);
+        for (at, span) in pack(spans) {
+            arena.places[span.of.index()] = Some(start + at);
+            arena.len = arena.len.max(start + at + size(span.len));
         }
         arena
     }
@@ -73,6 +102,10 @@ impl Arena {
     /// Where a value is.
     pub fn place(&self, v: Value) -> Option<usize> {
         self.places[v.index()]
+    }
+    /// Where a thread's memory for what passes begins.
+    pub fn passing(&self, passing: &Passing, thread: usize) -> usize {
+        self.passing + thread * size(passing.len)
     }
     /// Where the rule's numbers are.
     pub fn numbers(&self) -> usize {

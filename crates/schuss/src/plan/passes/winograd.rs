@@ -1,12 +1,13 @@
 //! Convolutions with windows of 3 × 3 by a quarter of the products.
 //!
-//! Decided by sizes alone, so that a network is the same function for any number of threads. The derivatives of a
-//! convolution that is pooled at once stay as they are: most numbers they are made of are 0, and products with 0 are left
-//! out.
+//! Decided by the graph and its sizes alone, so that a network is the same function for any number of threads. The
+//! derivatives of a convolution that is pooled at once often stay as they are: most numbers they are made of are 0, and
+//! products with 0 are left out.
 
 use super::Pass;
 use crate::graph::Value;
 use crate::graph::ops::bfloat16::Bfloat16;
+use crate::graph::ops::greater::Greater;
 use crate::graph::ops::multiply::Multiply;
 use crate::graph::ops::pool_scatter::PoolScatter;
 use crate::plan::list::{Kernel, List};
@@ -32,21 +33,32 @@ fn run(list: &mut List) {
 
 fn method(list: &List, kernel: &Kernel) -> Option<Method> {
     let suits = match kernel {
-        Kernel::Convolve { x, geometry, turned, .. } => {
-            suits_winograd(geometry, *turned) && !(*turned && scattered(list, *x))
-        }
+        Kernel::Convolve { x, geometry, turned, .. } => suits_winograd(geometry, *turned, nonzero(list, *x)),
         Kernel::Correlate { y, geometry, parts, .. } => {
-            suits_winograd_kernel(geometry, list.batch / parts) && !scattered(list, *y)
+            suits_winograd_kernel(geometry, list.batch / parts, nonzero(list, *y))
         }
         _ => false,
     };
     suits.then_some(Method::Winograd)
 }
 
-/// Is it 0 where no window of a pooling had its greatest number?
-fn scattered(list: &List, v: Value) -> bool {
+/// Of numbers behind a rectifier, the share that is likely to have been let through.
+const RECTIFIED: f64 = 0.75;
+
+/// Which share of the numbers is likely not to be 0: where windows of a pooling had their greatest number, if that was let
+/// through by a rectifier.
+fn nonzero(list: &List, v: Value) -> f64 {
     let g = list.graph;
-    let factor = |x: &Value| scattered(list, *x);
     let keeps_zeros = g.operation::<Multiply>(v).is_some() || g.operation::<Bfloat16>(v).is_some();
-    g.operation::<PoolScatter>(v).is_some() || (keeps_zeros && g.node(v).inputs.iter().any(factor))
+    if g.operation::<Greater>(v).is_some() {
+        RECTIFIED
+    } else if g.operation::<PoolScatter>(v).is_some() {
+        let count = |v: Value| list.sizes(v).iter().product::<usize>() as f64;
+        let windows = g.node(v).inputs[1];
+        nonzero(list, windows) * count(windows) / count(v)
+    } else if keeps_zeros {
+        g.node(v).inputs.iter().map(|x| nonzero(list, *x)).fold(1.0, f64::min)
+    } else {
+        1.0
+    }
 }
