@@ -190,7 +190,7 @@ pub struct Bench {
     /// One of that optimizer's settings, as state=int8
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
-    /// What products are made of: f32, bf16, f32x3
+    /// What products are made of: f32, bf16, f32x3, auto
     #[arg(long, value_name = "P", default_value = "f32")]
     pub precision: String,
     /// Threads [all cores]

@@ -50,7 +50,7 @@ const SHORTCUTS: &[Shortcut] = &[
     literal("patience", "N", "train.patience", "stop after so many epochs without a better one"),
     literal("seed", "N", "train.seed", "what every random number depends on [0]"),
     literal("threads", "N", "train.threads", "threads; the result is the same for any number [all cores]"),
-    text("precision", "P", "train.precision", "what products are made of while training: f32, bf16, f32x3 [f32]"),
+    text("precision", "P", "train.precision", "what products are made of while training: f32, bf16, f32x3, auto [f32]"),
     text("weights", "FILE", "train.weights", "start from the tensors of a model file, by name"),
     text("freeze", "REGEX", "train.freeze", "parameters that stay as they are, by name"),
 ];

@@ -8,6 +8,8 @@
 
 #[cfg(target_arch = "x86_64")]
 use crate::lane::Avx2;
+#[cfg(target_arch = "aarch64")]
+use crate::lane::Neon;
 use crate::lane::{Lane as _, Register, Wide};
 
 #[cfg(target_arch = "x86_64")]
@@ -166,6 +168,8 @@ macro_rules! packing {
     };
 }
 packing!(Wide);
+#[cfg(target_arch = "aarch64")]
+packing!(Neon);
 #[cfg(target_arch = "x86_64")]
 packing!(Avx2);
 

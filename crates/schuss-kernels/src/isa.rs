@@ -5,6 +5,9 @@
 pub enum Isa {
     /// What the compiler makes for any processor of this architecture; products without fused multiply-add.
     Portable,
+    /// NEON with fused multiply-add, which is part of the architecture.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     /// AVX2 with FMA.
     #[cfg(target_arch = "x86_64")]
     Avx2,
@@ -17,6 +20,8 @@ impl Isa {
     /// All that are compiled in, slowest first.
     pub const ALL: &[Isa] = &[
         Isa::Portable,
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2,
         #[cfg(target_arch = "x86_64")]
@@ -48,10 +53,12 @@ impl Isa {
         Isa::ALL.iter().copied().find(|isa| isa.name() == name)
     }
 
-    /// Its name: `portable`, `avx2`, `avx512`.
+    /// Its name: `portable`, `neon`, `avx2`, `avx512`.
     pub fn name(self) -> &'static str {
         match self {
             Isa::Portable => "portable",
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => "neon",
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
@@ -63,6 +70,8 @@ impl Isa {
     pub fn available(self) -> bool {
         match self {
             Isa::Portable => true,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => true,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             // The kernels for AVX-512 may use AVX2 and FMA too.

@@ -1,5 +1,7 @@
 //! What the machine can do at best: the roof under which every kernel works.
 
+#[cfg(target_arch = "aarch64")]
+use crate::lane::Neon;
 #[cfg(target_arch = "x86_64")]
 use crate::lane::{Avx2, Avx512};
 use crate::lane::{Register, Wide};
@@ -50,6 +52,8 @@ pub fn multiply_adds(isa: Isa, pool: &Pool) -> f64 {
     assert!(isa.available(), "this machine has no {}", isa.name());
     let run = |start: f64| match isa {
         Isa::Portable => (chains::<Wide>(start).is_zero(), Wide::COUNT),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => (chains::<Neon>(start).is_zero(), Neon::COUNT),
         // SAFETY: the instruction set is there.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => (unsafe { chains_avx2(start) }, Avx2::COUNT),

@@ -6,12 +6,13 @@
 //! The columns are taken in panels of two registers. A panel of B that many rows need is first copied together
 //! (`pack`), then strips of up to `Kernels::rows` rows go over it, their part of C in registers (`kernel`).
 
+use crate::Isa;
+#[cfg(target_arch = "aarch64")]
+use crate::lane::Neon;
 #[cfg(target_arch = "x86_64")]
-use crate::lane::{Avx2, Avx512, Lane};
-use crate::lane::{Register, Wide, for_rows};
+use crate::lane::{Avx2, Avx512};
+use crate::lane::{Register, Wide};
 use crate::tape::BLOCK;
-use crate::{Isa, math};
-use std::hint::black_box;
 use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
@@ -20,6 +21,12 @@ mod amx;
 mod bf16;
 #[cfg(target_arch = "x86_64")]
 mod narrow;
+mod registers;
+
+pub(crate) use registers::pack;
+use registers::*;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use registers::{pack_avx2, pack_avx512};
 
 /// What factors are multiplied as. Sums are f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -27,7 +34,7 @@ pub enum Factors {
     /// As they are.
     #[default]
     F32,
-    /// Each rounded to the nearest number of bfloat16 first ([`math::bfloat16`]); products of those are exact in f32.
+    /// Each rounded to the nearest number of bfloat16 first ([`crate::math::bfloat16`]); products of those are exact in f32.
     /// Where the machine has a fast unit for that, two products are added at a time, so that the order of a sum is
     /// another one.
     Bf16,
@@ -75,6 +82,15 @@ pub fn scratch_len(isa: Isa, factors: Factors, m: usize, k: usize) -> usize {
 pub fn grain(isa: Isa) -> (usize, usize) {
     let kernels = kernels(isa, Factors::F32);
     (kernels.rows, kernels.cols())
+}
+
+/// Has this machine a unit that multiplies tiles of bfloat16, many times as fast as f32, that kernels of `isa` use?
+pub fn tiles(isa: Isa) -> bool {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => isa.available() && amx::available(),
+        _ => false,
+    }
 }
 
 /// Computes the elements of C in `rows` × `cols` and hands each finished tile to `epilogue`, which may change it.
@@ -375,6 +391,8 @@ fn kernels(isa: Isa, factors: Factors) -> &'static Kernels {
     }
     match isa {
         Isa::Portable => kernels!(Wide, kernel_portable, pack::<Wide>, rounded::<Wide>, &[], 1 2 3 4),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => kernels!(Neon, kernel_neon, pack::<Neon>, rounded::<Neon>, &[], 1 2 3 4 5 6),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => kernels!(Avx2, kernel_avx2, pack_avx2, rounded_avx2, &[], 1 2 3 4 5 6),
         #[cfg(target_arch = "x86_64")]
@@ -384,168 +402,6 @@ fn kernels(isa: Isa, factors: Factors) -> &'static Kernels {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => {
             kernels!(Avx512, kernel_avx512, pack_avx512, rounded_avx512, narrow::NARROW, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
-        }
-    }
-}
-
-macro_rules! kernel {
-    ($name:ident, $register:ty $(, $feature:literal)?) => {
-        $(#[target_feature(enable = $feature)])?
-        unsafe fn $name<const ROWS: usize, const REGISTERS: usize>(
-            k: usize,
-            cols: usize,
-            a: Matrix,
-            b: *const f32,
-            b_stride: usize,
-            c: *mut f32,
-            c_stride: usize,
-            c_cols: usize,
-        ) {
-            // SAFETY: the caller's promise.
-            unsafe { kernel::<$register, ROWS, REGISTERS>(k, cols, a, b, b_stride, c, c_stride, c_cols) }
-        }
-    };
-}
-kernel!(kernel_portable, Wide);
-#[cfg(target_arch = "x86_64")]
-kernel!(kernel_avx2, Avx2, "avx2,fma");
-#[cfg(target_arch = "x86_64")]
-kernel!(kernel_avx512, Avx512, "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma");
-
-/// ROWS × `cols` elements of C, held in ROWS × REGISTERS registers while k runs, and stored with zeros up to `c_cols`.
-///
-/// # Safety
-/// ROWS × k of A and k × `cols` of B can be read, ROWS × `c_cols` of C written.
-#[inline(always)]
-unsafe fn kernel<V: Register, const ROWS: usize, const REGISTERS: usize>(
-    k: usize,
-    cols: usize,
-    a: Matrix,
-    b: *const f32,
-    b_stride: usize,
-    c: *mut f32,
-    c_stride: usize,
-    c_cols: usize,
-) {
-    let last = REGISTERS - 1;
-    let (part, stored) = (V::part(cols - last * V::COUNT), V::part(c_cols - last * V::COUNT));
-    let mut sums = [[V::splat(0.0); REGISTERS]; ROWS];
-    // Rows in threes of five, from their own pointers. Left to itself the compiler makes one chain of ROWS additions of
-    // them, as slow as the multiplications; it must not know how the offsets hang together.
-    let offsets: [usize; 5] = std::array::from_fn(|i| black_box(i * a.row_stride));
-    let mut a_k: [*const f32; 3] = std::array::from_fn(|i| black_box(a.ptr.wrapping_add(5 * i * a.row_stride)));
-    let (mut b_k, a_step) = (b, a.col_stride);
-    // SAFETY: the caller's promise; the pointers are not read after their last step.
-    unsafe {
-        for _ in 0..k {
-            let mut y = [V::splat(0.0); REGISTERS];
-            for (j, y) in y.iter_mut().enumerate().take(last) {
-                *y = V::load(b_k.add(j * V::COUNT));
-            }
-            y[last] = V::load_part(b_k.add(last * V::COUNT), part);
-            for_rows!(i < ROWS: {
-                let x = V::splat(f64::from(*a_k[i / 5].add(offsets[i % 5])));
-                for (sum, y) in sums[i].iter_mut().zip(y) {
-                    *sum = x.times_plus(y, *sum);
-                }
-            });
-            a_k = a_k.map(|a| a.wrapping_add(a_step));
-            b_k = b_k.wrapping_add(b_stride);
-        }
-        for_rows!(i < ROWS: {
-            let c = c.add(i * c_stride);
-            for (j, sum) in sums[i].iter().enumerate().take(last) {
-                sum.store(c.add(j * V::COUNT));
-            }
-            sums[i][last].store_part(c.add(last * V::COUNT), stored);
-        });
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-pub(crate) unsafe fn pack_avx2(k: usize, cols: usize, b: Matrix, panel: *mut f32) {
-    // SAFETY: the caller's promise.
-    unsafe { pack::<Avx2>(k, cols, b, panel) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-pub(crate) unsafe fn pack_avx512(k: usize, cols: usize, b: Matrix, panel: *mut f32) {
-    if b.row_stride != 1 || b.col_stride == 1 {
-        // SAFETY: the caller's promise.
-        return unsafe { pack::<Avx512>(k, cols, b, panel) };
-    }
-    // A column of B lies together: sixteen columns of sixteen rows at a time become rows.
-    for col in (0..cols).step_by(16) {
-        for row in (0..k).step_by(16) {
-            let part = Avx512::part(k - row);
-            let mut block = [Avx512::splat(0.0); 16];
-            for (j, x) in block.iter_mut().enumerate().take(cols - col) {
-                // SAFETY: the part of column `col + j` from `row` on is within B.
-                *x = unsafe { Avx512::load_part(b.ptr.add((col + j) * b.col_stride + row), part) };
-            }
-            for (i, x) in Avx512::transpose(block).into_iter().enumerate().take(k - row) {
-                // SAFETY: row `row + i` of the panel has 32 places, 16 from `col` on.
-                unsafe { x.store(panel.add((row + i) * 32 + col)) };
-            }
-        }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn rounded_avx2(k: usize, cols: usize, b: Matrix, panel: *mut f32) {
-    // SAFETY: the caller's promise.
-    unsafe { rounded::<Avx2>(k, cols, b, panel) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-unsafe fn rounded_avx512(k: usize, cols: usize, b: Matrix, panel: *mut f32) {
-    // SAFETY: the caller's promise.
-    unsafe { rounded::<Avx512>(k, cols, b, panel) }
-}
-
-/// [`pack`], each number rounded to bfloat16.
-///
-/// # Safety
-/// As for [`pack`].
-#[inline(always)]
-unsafe fn rounded<V: Register>(k: usize, cols: usize, b: Matrix, panel: *mut f32) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        pack::<V>(k, cols, b, panel);
-        for row in 0..k {
-            let row = std::slice::from_raw_parts_mut(panel.add(row * 2 * V::COUNT), cols);
-            row.iter_mut().for_each(|x| *x = math::bfloat16(*x));
-        }
-    }
-}
-
-/// Copies `k` rows of `cols` elements to rows of two registers.
-///
-/// # Safety
-/// The elements can be read, the panel's rows written.
-#[inline(always)]
-pub(crate) unsafe fn pack<V: Register>(k: usize, cols: usize, b: Matrix, panel: *mut f32) {
-    let width = 2 * V::COUNT;
-    if b.col_stride == 1 {
-        let parts = [V::part(cols), V::part(cols.saturating_sub(V::COUNT))];
-        for row in 0..k {
-            // SAFETY: the caller's promise; an empty part reads nothing.
-            unsafe {
-                let (from, to) = (b.ptr.add(row * b.row_stride), panel.add(row * width));
-                V::load_part(from, parts[0]).store(to);
-                V::load_part(from.wrapping_add(V::COUNT), parts[1]).store(to.add(V::COUNT));
-            }
-        }
-        return;
-    }
-    for row in 0..k {
-        for col in 0..cols {
-            // SAFETY: the caller's promise.
-            unsafe { *panel.add(row * width + col) = *b.ptr.add(row * b.row_stride + col * b.col_stride) };
         }
     }
 }

@@ -71,6 +71,8 @@ pub fn fill_uniform(isa: Isa, key: [u32; 2], stream: u64, first: u64, out: &mut 
 pub(crate) unsafe fn fill_for(isa: Isa, key: [u32; 2], stream: u64, first: u64, out: &mut [f32]) {
     match isa {
         Isa::Portable => fill::<8>(key, stream, first, out),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => fill::<16>(key, stream, first, out),
         // SAFETY: the caller's promise.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => unsafe { fill_avx2(key, stream, first, out) },

@@ -2,6 +2,8 @@
 //! it: compiled once per instruction set into a sweep over a block.
 
 use crate::Isa;
+#[cfg(target_arch = "aarch64")]
+use crate::lane::Neon;
 #[cfg(target_arch = "x86_64")]
 use crate::lane::{Avx2, Avx512};
 use crate::lane::{Lane, Register, Wide, prefetch};
@@ -59,11 +61,7 @@ type Block = unsafe fn(&[f32], usize, usize, *mut f32, usize, *const f32, usize,
 pub struct Sweep {
     at: usize,
     slots: usize,
-    portable: Block,
-    #[cfg(target_arch = "x86_64")]
-    avx2: Block,
-    #[cfg(target_arch = "x86_64")]
-    avx512: Block,
+    plain: [Block; Isa::ALL.len()],
     packed: [packed::Run; Isa::ALL.len()],
     reference: Reference,
     record: fn() -> Recording,
@@ -77,13 +75,19 @@ impl Sweep {
         Sweep {
             at: 1 + <R::At<f32> as Lanes<f32>>::COUNT,
             slots,
-            portable: sweep::<Wide, R>,
-            #[cfg(target_arch = "x86_64")]
-            avx2: sweep_avx2::<R>,
-            #[cfg(target_arch = "x86_64")]
-            avx512: sweep_avx512::<R>,
+            plain: [
+                sweep::<Wide, R>,
+                #[cfg(target_arch = "aarch64")]
+                sweep::<Neon, R>,
+                #[cfg(target_arch = "x86_64")]
+                sweep_avx2::<R>,
+                #[cfg(target_arch = "x86_64")]
+                sweep_avx512::<R>,
+            ],
             packed: [
                 packed::sweep::<Wide, R>,
+                #[cfg(target_arch = "aarch64")]
+                packed::sweep::<Neon, R>,
                 #[cfg(target_arch = "x86_64")]
                 packed_avx2::<R>,
                 #[cfg(target_arch = "x86_64")]
@@ -133,15 +137,8 @@ impl Sweep {
         states: &[*mut f32],
     ) -> bool {
         assert!(at.len() == self.at && states.len() == self.slots, "wrong count of numbers or states");
-        let block = match isa {
-            Isa::Portable => self.portable,
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => self.avx2,
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => self.avx512,
-        };
         // SAFETY: the counts are right, the rest is the caller's promise.
-        unsafe { block(at, rows, cols, theta, stride, g, g_stride, states) }
+        unsafe { self.plain[isa as usize](at, rows, cols, theta, stride, g, g_stride, states) }
     }
 
     /// Sweeps over whole arrays. False if any new number is not finite.

@@ -5,6 +5,8 @@
 
 use crate::Isa;
 use crate::convolution::{Geometry, Target};
+#[cfg(target_arch = "aarch64")]
+use crate::lane::Neon;
 #[cfg(target_arch = "x86_64")]
 use crate::lane::{Avx2, Avx512};
 use crate::lane::{Register, Wide};
@@ -224,6 +226,8 @@ type Backwards =
 fn kernels(isa: Isa) -> (Forwards, Backwards) {
     match isa {
         Isa::Portable => (forwards_portable, backwards_portable),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => (forwards_neon, backwards_neon),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => (forwards_avx2, backwards_avx2),
         #[cfg(target_arch = "x86_64")]
@@ -266,6 +270,8 @@ macro_rules! compiled {
     };
 }
 compiled!(Wide, forwards_portable, backwards_portable);
+#[cfg(target_arch = "aarch64")]
+compiled!(Neon, forwards_neon, backwards_neon);
 #[cfg(target_arch = "x86_64")]
 compiled!(Avx2, forwards_avx2, backwards_avx2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]

@@ -4,6 +4,8 @@ use super::sparse::{self, Sparse};
 use super::winograd::{self, Winograd};
 use super::{Segment, Walk, product};
 use crate::Isa;
+#[cfg(target_arch = "aarch64")]
+use crate::lane::Neon;
 #[cfg(target_arch = "x86_64")]
 use crate::lane::{Avx2, Avx512};
 use crate::lane::{Register, Wide, for_rows};
@@ -70,6 +72,11 @@ pub(super) fn kernels(isa: Isa) -> &'static Kernels {
                 1 2 3 4
             )
         }
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => kernels!(
+            Neon, kernel_neon, pack::<Neon>, depthwise_neon, depthwise_kernel_neon, sparse::NEON, winograd::NEON,
+            1 2 3 4 5 6
+        ),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => kernels!(
             Avx2, kernel_avx2, pack_avx2, depthwise_avx2, depthwise_kernel_avx2, sparse::AVX2,
@@ -132,6 +139,8 @@ macro_rules! compiled {
     };
 }
 compiled!(Wide, kernel_portable, depthwise_portable, depthwise_kernel_portable);
+#[cfg(target_arch = "aarch64")]
+compiled!(Neon, kernel_neon, depthwise_neon, depthwise_kernel_neon);
 #[cfg(target_arch = "x86_64")]
 compiled!(Avx2, kernel_avx2, depthwise_avx2, depthwise_kernel_avx2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]

@@ -20,6 +20,8 @@ use std::ops::Range;
 mod transforms;
 
 use transforms::Lines;
+#[cfg(target_arch = "aarch64")]
+pub(super) use transforms::NEON;
 #[cfg(target_arch = "x86_64")]
 pub(super) use transforms::{AVX2, AVX512};
 pub(super) use transforms::{PORTABLE, Winograd};

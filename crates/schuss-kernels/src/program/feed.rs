@@ -123,6 +123,7 @@ unsafe fn convert(isa: Isa, column: &Column, from: usize, to: &mut [f32]) {
         row(column, from, to);
     }
     // SAFETY: the caller's promise.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_unsafe))]
     unsafe {
         match isa {
             #[cfg(target_arch = "x86_64")]

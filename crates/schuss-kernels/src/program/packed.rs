@@ -1,6 +1,7 @@
 //! Updates whose states are packed.
 
-use super::{Run, STATES, Update, View};
+use super::run::Run;
+use super::{STATES, Update, View};
 use crate::codec::{self, Codec};
 use crate::product::Tile;
 use crate::sweep::Packed;

@@ -19,12 +19,15 @@ pub enum Precision {
     /// Cut into two numbers of bfloat16, 16 bits of mantissa together, of whose four products the three greater ones are
     /// added (Henry, Tang and Heinecke 2019, arXiv 1904.06376).
     F32x3,
+    /// The fastest of those that were shown to learn as well as f32 (`benchmarks/README.md`), for a model and a machine: see
+    /// [`Precision::chosen`].
+    Auto,
 }
 
 impl Precision {
     /// All names.
-    pub const NAMES: &[&str] = &["f32", "bf16", "f32x3"];
-    const ALL: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::F32x3];
+    pub const NAMES: &[&str] = &["f32", "bf16", "f32x3", "auto"];
+    const ALL: [Precision; 4] = [Precision::F32, Precision::Bf16, Precision::F32x3, Precision::Auto];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -37,6 +40,18 @@ impl Precision {
             let message = format!("no precision `{name}`; allowed: {}", Self::NAMES.join(", "));
             Error::name("unknown-precision", message)
         })
+    }
+
+    /// What `Auto` is for this graph, on a machine that has a unit for tiles of bfloat16 or not; else itself. With such a unit
+    /// three products of matrices take less time than one in f32; convolutions do not, so a graph with any stays f32. On
+    /// another machine the same run may so have other last digits.
+    pub fn chosen(self, graph: &Graph, tiles: bool) -> Self {
+        let products = || graph.values().filter(|v| is_product(graph, *v));
+        match self {
+            Precision::Auto if tiles && products().all(|v| graph.operation::<MatMul>(v).is_some()) => Precision::F32x3,
+            Precision::Auto => Precision::F32,
+            precision => precision,
+        }
     }
 
     /// The graph with products in this precision, and where each value of the old one is in it.
@@ -81,6 +96,7 @@ fn is_product(g: &Graph, v: Value) -> bool {
 mod tests {
     use super::*;
     use crate::graph::ops::input::Source;
+    use crate::graph::ops::window::Window;
     use crate::graph::{Reference, Tensor};
     use crate::shape::Shape;
 
@@ -107,6 +123,21 @@ mod tests {
         assert!(full < 1e-15, "{full}");
         assert!((1e-4..2f64.powi(-8)).contains(&bf16), "{bf16}");
         assert!((1e-8..2f64.powi(-15)).contains(&three), "{three}");
+    }
+
+    #[test]
+    fn auto_is_three_products_where_all_are_of_matrices_and_the_machine_has_tiles() {
+        let mut g = Graph::new();
+        let x = g.input(Source::Data, "x", Shape::batch(&[6, 6, 2]));
+        let w = g.input(Source::Parameter, "w", Shape::fixed(&[72, 4]));
+        let flat = g.reshape(x, &Shape::batch(&[72])).unwrap();
+        g.matmul(flat, w).unwrap();
+        assert_eq!(Precision::Auto.chosen(&g, true), Precision::F32x3);
+        assert_eq!(Precision::Auto.chosen(&g, false), Precision::F32);
+        assert_eq!(Precision::Bf16.chosen(&g, true), Precision::Bf16);
+        let kernel = g.input(Source::Parameter, "k", Shape::fixed(&[3, 3, 2, 4]));
+        g.apply(Convolution { window: Window::valid(&[3, 3], &[1, 1], &[1, 1]), groups: 1 }, &[x, kernel]).unwrap();
+        assert_eq!(Precision::Auto.chosen(&g, true), Precision::F32);
     }
 
     #[test]

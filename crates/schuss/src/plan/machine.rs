@@ -134,7 +134,12 @@ impl Machine {
             Objective::new(model, loss, metrics, target, weighted, training, trained)
         };
         let evaluation = [objective(false, false)?, objective(false, true)?];
-        let training = spec.optimizer.map(|_| objective(true, spec.weighted)?.in_precision(options.precision));
+        let training = spec.optimizer.map(|_| -> Result<Objective> {
+            let training = objective(true, spec.weighted)?;
+            let tiles = schuss_kernels::product::tiles(options.isa);
+            let precision = options.precision.chosen(&training.graph, tiles);
+            training.in_precision(precision)
+        });
         let training = training.transpose()?;
         let variables = Variables::new(&evaluation[0].parameters, &evaluation[0].buffers, options.seed)?;
         let trained: Vec<usize> = training.iter().flat_map(|t| t.gradients.iter().map(|g| g.0)).collect();

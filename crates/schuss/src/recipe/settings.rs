@@ -60,7 +60,8 @@ pub const TRAIN: &[Setting] = &[
         "precision",
         Default::Text("f32"),
         Allowed::OneOf(Precision::NAMES),
-        "what the factors of products are while training: f32, rounded to bfloat16, or cut into two numbers of it",
+        "what the factors of products are while training: f32, rounded to bfloat16, cut into two numbers of it, or \
+         (auto) the fastest of those that learn as well as f32",
     ),
     setting(
         "patience",

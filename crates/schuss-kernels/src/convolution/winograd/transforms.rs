@@ -322,6 +322,8 @@ macro_rules! winograd {
     };
 }
 winograd!(PORTABLE, crate::lane::Wide);
+#[cfg(target_arch = "aarch64")]
+winograd!(NEON, crate::lane::Neon);
 #[cfg(target_arch = "x86_64")]
 winograd!(AVX2, crate::lane::Avx2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
