@@ -11,10 +11,11 @@ use crate::copies::Piece;
 use crate::product::{self, Factors};
 use crate::rows;
 use crate::symmetric::Symmetric;
-use crate::tape::{Argument, BLOCK, Moment, Tape};
+use crate::tape::{self, Argument, BLOCK, Moment, Tape};
 use crate::windows::{self, WindowMap};
 use crate::{Buffer, Isa, Pool, Sweep};
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 mod check;
@@ -251,7 +252,7 @@ pub struct Call {
     /// What becomes of it: a place in the program's list.
     pub finish: Option<usize>,
     /// What it is called in listings.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 /// Calls between two barriers, for each thread.
@@ -286,9 +287,17 @@ impl Program {
         Program { isa, phases, finishes, sizes: sizes.to_vec(), scratch, times: None }
     }
 
-    /// Bytes of memory that calls work in, besides the spaces.
-    pub fn scratch_bytes(&self) -> usize {
-        self.scratch.iter().map(|s| s.len() * size_of::<f32>()).sum()
+    /// Bytes of memory that calls work in, besides the spaces, and about those of the calls themselves.
+    pub fn own_bytes(&self) -> usize {
+        let scratch: usize = self.scratch.iter().map(|s| s.len() * size_of::<f32>()).sum();
+        let calls: usize = self.phases.iter().flat_map(|p| &p.threads).map(Vec::capacity).sum();
+        let of_finish = |f: &Finish| {
+            f.tape.capacity() * size_of::<tape::Instruction>()
+                + f.operands.capacity() * size_of::<View>()
+                + f.stores.capacity() * size_of::<(Argument, View)>()
+                + size_of::<Finish>()
+        };
+        scratch + calls * size_of::<Call>() + self.finishes.iter().map(of_finish).sum::<usize>()
     }
 
     /// How many threads have calls.

@@ -91,13 +91,7 @@ fn fill_avx2(key: [u32; 2], stream: u64, first: u64, out: &mut [f32]) {
 /// Puts number `first + i` of the stream, in [0, 1), into `out[i]`: N blocks side by side, then eight, then one.
 #[inline(always)]
 fn fill<const N: usize>(key: [u32; 2], stream: u64, first: u64, out: &mut [f32]) {
-    let head = (first.wrapping_neg() % 4).min(out.len() as u64);
-    let (before, out) = out.split_at_mut(head as usize);
-    if head > 0 {
-        let words = block(key, stream, first / 4);
-        before.iter_mut().zip(&words[(first % 4) as usize..]).for_each(|(x, word)| *x = uniform(*word));
-    }
-    let mut at = first.wrapping_add(head);
+    let (mut at, out) = head(key, stream, first, out);
     let rest = whole::<N>(key, stream, &mut at, out);
     let rest = whole::<8>(key, stream, &mut at, rest);
     for four in rest.chunks_mut(4) {
@@ -105,6 +99,17 @@ fn fill<const N: usize>(key: [u32; 2], stream: u64, first: u64, out: &mut [f32])
         four.iter_mut().zip(words).for_each(|(x, word)| *x = uniform(word));
         at = at.wrapping_add(4);
     }
+}
+
+/// Up to the first number of a block: its index, and what is left.
+fn head(key: [u32; 2], stream: u64, first: u64, out: &mut [f32]) -> (u64, &mut [f32]) {
+    let head = (first.wrapping_neg() % 4).min(out.len() as u64);
+    let (before, out) = out.split_at_mut(head as usize);
+    if head > 0 {
+        let words = block(key, stream, first / 4);
+        before.iter_mut().zip(&words[(first % 4) as usize..]).for_each(|(x, word)| *x = uniform(*word));
+    }
+    (first.wrapping_add(head), out)
 }
 
 /// N blocks at a time as long as they are whole, from a block's first number on; what is left.

@@ -99,6 +99,19 @@ pub struct Instruction {
     pub arguments: [Argument; 3],
 }
 
+impl Instruction {
+    /// The arguments that it takes.
+    pub fn used(&self) -> &[Argument] {
+        let count = match self.element {
+            Element::Random(_) => 0,
+            Element::Unary(_) => 1,
+            Element::Binary(_) => 2,
+            Element::Select => 3,
+        };
+        &self.arguments[..count]
+    }
+}
+
 /// A list of instructions. What the last one gives is the result; with none, the block itself.
 pub type Tape = Vec<Instruction>;
 

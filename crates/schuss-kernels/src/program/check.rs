@@ -2,7 +2,7 @@
 
 use super::{Call, Finish, OPERANDS, Phase, STATES, View, Work};
 use crate::codec::{self, Codec};
-use crate::tape::{Argument, Element};
+use crate::tape::Argument;
 use crate::windows::{self, WindowMap};
 use std::ops::Range;
 
@@ -25,7 +25,7 @@ pub(super) fn check(phases: &[Phase], finishes: &[Finish], sizes: &[usize]) {
         for (thread, calls) in phase.threads.iter().enumerate() {
             for call in calls {
                 for touch in touches(call, finishes) {
-                    let name = call.name.as_str();
+                    let name = &*call.name;
                     let size = sizes.get(touch.view.space as usize).copied();
                     let within = size.is_some_and(|n| start(&touch) < end(&touch) && end(&touch) <= n);
                     assert!(within, "{name} leaves its space: {touch:?} of {size:?}");
@@ -60,13 +60,7 @@ fn check_finish(finish: &Finish) {
     assert!(finish.operands.len() <= OPERANDS, "a finish has too many operands");
     assert!(finish.operands.iter().all(|v| v.col_stride <= 1), "an operand's columns are not side by side");
     for (place, i) in finish.tape.iter().enumerate() {
-        let count = match i.element {
-            Element::Random(_) => 0,
-            Element::Unary(_) => 1,
-            Element::Binary(_) => 2,
-            Element::Select => 3,
-        };
-        for argument in &i.arguments[..count] {
+        for argument in i.used() {
             let right = match argument {
                 Argument::Result(r) => *r < place,
                 Argument::Operand(o) => *o < finish.operands.len(),

@@ -12,7 +12,7 @@ pub(super) fn listing(phases: &[Phase], finishes: &[Finish]) -> String {
         // Every thread has the same calls on its own part; the first one's names stand for all.
         let mut seen: Vec<&str> = Vec::new();
         for call in phase.threads.iter().flatten() {
-            if seen.contains(&call.name.as_str()) {
+            if seen.contains(&&*call.name) {
                 continue;
             }
             seen.push(&call.name);

@@ -64,8 +64,8 @@ impl Program {
         for (thread, (each, _)) in times.0.iter().enumerate() {
             let calls = self.phases.iter().filter_map(|p| p.threads.get(thread)).flatten();
             for (call, time) in calls.zip(each) {
-                let place = all.iter().position(|m| m.name == call.name).unwrap_or_else(|| {
-                    all.push(Measured { name: call.name.clone(), calls: 0, nanoseconds: 0, flop: 0 });
+                let place = all.iter().position(|m| m.name == *call.name).unwrap_or_else(|| {
+                    all.push(Measured { name: call.name.to_string(), calls: 0, nanoseconds: 0, flop: 0 });
                     all.len() - 1
                 });
                 let m = &mut all[place];

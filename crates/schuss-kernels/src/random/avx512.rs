@@ -1,6 +1,6 @@
 //! Philox for sixteen counters in a register.
 
-use super::{MULTIPLIER, ROUNDS, WEYL, block, uniform};
+use super::{MULTIPLIER, ROUNDS, WEYL, head};
 use std::arch::x86_64::*;
 
 /// Counters in a register.
@@ -11,13 +11,8 @@ const NUMBERS: usize = 4 * LANES;
 /// As [`super::fill`].
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
 pub(crate) fn fill(key: [u32; 2], stream: u64, first: u64, out: &mut [f32]) {
-    let head = (first.wrapping_neg() % 4).min(out.len() as u64);
-    let (before, out) = out.split_at_mut(head as usize);
-    if head > 0 {
-        let words = block(key, stream, first / 4);
-        before.iter_mut().zip(&words[(first % 4) as usize..]).for_each(|(x, word)| *x = uniform(*word));
-    }
-    let mut at = first.wrapping_add(head) / 4;
+    let (at, out) = head(key, stream, first, out);
+    let mut at = at / 4;
     let mut pairs = out.chunks_exact_mut(2 * NUMBERS);
     for pair in &mut pairs {
         // Two chains of rounds at once: each waits for its own products.

@@ -17,6 +17,7 @@ use schuss_kernels::windows::WindowMap;
 use schuss_kernels::{Codec, Isa, Sweep};
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 mod arena;
 mod fuse;
@@ -84,11 +85,21 @@ pub fn lower(list: &List, targets: &[Target], store: &Store, isa: Isa, threads: 
     let times = if threads == 1 { &run_of } else { &phase };
     let passing = Passing::new(list, &runs, &kept);
     let arena = arena::Arena::new(list, times, &kept, store.numbers, &passing, threads);
-    let mut lowering =
-        Lowering { list, store, arena: &arena, passing: &passing, slice: (0, 0), kept: &kept, finishes: Vec::new() };
-    let calls: Vec<Vec<Call>> = list.steps.iter().map(|step| lowering.calls(step)).collect();
+    let mut lowering = Lowering {
+        list,
+        store,
+        arena: &arena,
+        passing: &passing,
+        slice: (0, 0),
+        kept: &kept,
+        names: Vec::new(),
+        finishes: Vec::new(),
+    };
+    lowering.names = list.steps.iter().map(|step| lowering.name(step).into()).collect();
+    let calls: Vec<Vec<Call>> = (0..list.steps.len()).map(|i| lowering.calls(i)).collect();
     let count = phase.iter().max().map_or(0, |p| p + 1);
     let mut phases = vec![Phase { threads: vec![Vec::new(); threads] }; count];
+    let touches: Vec<bool> = list.steps.iter().map(|step| passing.touches(list, step)).collect();
     for run in &runs {
         for thread in 0..threads {
             let part = |i: usize, calls: &[Call]| own_part(list, &list.steps[i], cuts[i], calls, thread, threads);
@@ -106,8 +117,8 @@ pub fn lower(list: &List, targets: &[Target], store: &Store, isa: Isa, threads: 
                         calls.iter().filter_map(|call| slices::within(list, step, call, &slice)).collect()
                     };
                     let calls = within(own);
-                    to.extend(match !calls.is_empty() && passing.touches(list, step) {
-                        true => within(&part(i, &lowering.calls(step))),
+                    to.extend(match !calls.is_empty() && touches[i] {
+                        true => within(&part(i, &lowering.calls(i))),
                         false => calls,
                     });
                 }
@@ -200,6 +211,7 @@ struct Lowering<'a> {
     /// The thread and the first sample that calls are made for: what passes is there for those alone.
     slice: (usize, usize),
     kept: &'a [bool],
+    names: Vec<Arc<str>>,
     finishes: Vec<Finish>,
 }
 
@@ -235,11 +247,12 @@ impl Lowering<'_> {
     }
 
     /// The calls of a step for all rows and columns; each thread takes its part of each.
-    fn calls(&mut self, step: &Step) -> Vec<Call> {
+    fn calls(&mut self, i: usize) -> Vec<Call> {
         let list = self.list;
+        let step = &list.steps[i];
         let (rows, cols) = list.frame(step);
         let finish = if step.takes_chain() { Some(self.finish(step)) } else { None };
-        let name = self.name(step);
+        let name = self.names[i].clone();
         let call = |work, finish| Call { work, rows: 0..rows, cols: 0..cols, finish, name: name.clone() };
         let made = || step.base.expect("kernels but a map make a value");
         let work = match &step.kernel {

@@ -449,7 +449,7 @@ impl Machine {
             variables,
             step: bytes(step.arena),
             evaluation: evaluation.map_or(0, |e| bytes(e.arena)),
-            scratch: step.program.scratch_bytes() + evaluation.map_or(0, |e| e.program.scratch_bytes()),
+            scratch: step.program.own_bytes() + evaluation.map_or(0, |e| e.program.own_bytes()),
         })
     }
     /// What a step of so many samples runs first.

@@ -76,7 +76,7 @@ pub struct Memory {
     pub step: usize,
     /// The same of an evaluation, which may go through more samples at once; it takes the step's place.
     pub evaluation: usize,
-    /// Of what kernels work in.
+    /// Of what kernels work in, and of the plans themselves.
     pub scratch: usize,
 }
 

@@ -24,7 +24,7 @@ pub fn pairs(finish: &mut Finish) {
 fn pair(finish: &Finish) -> Option<(usize, usize, Instruction)> {
     finish.tape.iter().enumerate().find_map(|(second, instruction)| {
         let (first, both) = together(&finish.tape, instruction)?;
-        let read = finish.tape.iter().flat_map(used).filter(|a| **a == Argument::Result(first)).count();
+        let read = finish.tape.iter().flat_map(Instruction::used).filter(|a| **a == Argument::Result(first)).count();
         let kept = finish.stores.iter().any(|(what, _)| *what == Argument::Result(first));
         (read == 1 && !kept).then_some((first, second, both))
     })
@@ -53,17 +53,6 @@ fn together(tape: &[Instruction], second: &Instruction) -> Option<(usize, Instru
         }
         _ => None,
     }
-}
-
-/// The arguments that an instruction takes.
-fn used(instruction: &Instruction) -> &[Argument] {
-    let count = match instruction.element {
-        Element::Random(_) => 0,
-        Element::Unary(_) => 1,
-        Element::Binary(_) => 2,
-        Element::Select => 3,
-    };
-    &instruction.arguments[..count]
 }
 
 #[cfg(test)]
