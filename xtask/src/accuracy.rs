@@ -64,7 +64,8 @@ pub fn states(args: &[String]) -> Result {
     let mut summary = Map::new();
     for (data, more, _) in SETS.into_iter().take(2) {
         let command = format!("{} {more} --set optimizer.state={{choice}}", TRAIN.replace("{data}", data));
-        summary.insert(data.into(), beside(&schuss, &command, &threads, seeds, &["f32", "bf16", "int8"])?);
+        let choices = ["f32", "bf16", "int8"];
+        summary.insert(data.into(), beside(&schuss, &command, &threads, seeds, &choices, Map::new())?);
     }
     write_summary("state-accuracy.json", &Value::Object(summary))
 }
@@ -73,9 +74,10 @@ pub fn states(args: &[String]) -> Result {
 const PRECISIONS: &[(&str, &str, u64)] = &[
     ("mnist mlp, 5 epochs", "--data mnist --model mlp --epochs 5", 5),
     ("fashion-mnist mlp, 5 epochs", "--data fashion-mnist --model mlp --epochs 5", 5),
+    ("mnist 2c2d, 1 epoch", "recipes/fmnist-2c2d-adam.toml --data mnist --epochs 1", 5),
     ("fashion-mnist 2c2d, 1 epoch", "recipes/fmnist-2c2d-adam.toml --epochs 1", 5),
     ("cifar10 3c3d, 2 epochs", "recipes/cifar10-3c3d-adam.toml --epochs 2", 5),
-    ("cifar10 resnet20, 1 epoch", "recipes/cifar10-resnet20.toml --epochs 1", 3),
+    ("cifar10 resnet20, 1 epoch", "recipes/cifar10-resnet20.toml --epochs 1", 5),
 ];
 
 /// Trains some models with products in each precision, over seeds, and compares with f32 seed by seed.
@@ -91,16 +93,29 @@ pub fn precision(args: &[String]) -> Result {
     for (name, what, seeds) in PRECISIONS.iter().filter(|p| p.0.contains(&only)) {
         let command =
             format!("train {what} --precision {{choice}} --seed {{seed}} --threads {{threads}} --out {{out}} --json");
-        summary.insert((*name).into(), beside(&schuss, &command, &threads, *seeds, &choices)?);
+        let kept = summary.get(*name).and_then(Value::as_object).cloned().unwrap_or_default();
+        summary.insert((*name).into(), beside(&schuss, &command, &threads, *seeds, &choices, kept)?);
         write_summary("precision-accuracy.json", &Value::Object(summary.clone()))?;
     }
     Ok(())
 }
 
-/// The test accuracies of a command over seeds, for each choice, and beside those of the first choice.
-fn beside(schuss: &Schuss, command: &str, threads: &str, seeds: u64, choices: &[&str]) -> Result<Value> {
-    let (folder, mut first, mut rows) = (target().join("accuracy"), Vec::new(), Map::new());
+/// The test accuracies of a command over seeds, for each choice, and beside those of `f32`, which may be a row that was kept.
+fn beside(
+    schuss: &Schuss,
+    command: &str,
+    threads: &str,
+    seeds: u64,
+    choices: &[&str],
+    mut rows: Map<String, Value>,
+) -> Result<Value> {
+    let folder = target().join("accuracy");
     for choice in choices {
+        let first = rows.get("f32").and_then(|row| row["runs"].as_array());
+        let first: Vec<f64> = first.into_iter().flatten().filter_map(Value::as_f64).collect();
+        if *choice != "f32" && first.len() as u64 != seeds {
+            return Err(format!("{command}: no row `f32` of {seeds} runs to compare with: it goes first"));
+        }
         let mut reached = Vec::new();
         for seed in 0..seeds {
             let _ = fs::remove_dir_all(&folder);
@@ -111,9 +126,7 @@ fn beside(schuss: &Schuss, command: &str, threads: &str, seeds: u64, choices: &[
             eprintln!("{command}: {choice}, seed {seed}: {:.4}", reached[reached.len() - 1]);
         }
         let mut row = json!({ "accuracy": Spread::of(&reached).json(), "runs": reached });
-        if first.is_empty() {
-            first = reached;
-        } else {
+        if *choice != "f32" {
             let apart: Vec<f64> = reached.iter().zip(&first).map(|(x, y)| x - y).collect();
             let Spread { mean, deviation, .. } = Spread::of(&apart);
             let error = rounded(deviation / (apart.len() as f64).sqrt());

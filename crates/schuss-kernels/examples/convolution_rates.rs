@@ -1,14 +1,15 @@
 //! How fast convolutions run on one thread: `cargo run --release -p schuss-kernels --example convolution_rates`.
 //!
 //! Each line: a layer of a known network, and GFLOP/s of the outputs, of the derivative by the inputs and of the
-//! derivative by the kernel, counting what the definition counts (products with padding too), the fastest of some runs over eight images; behind the
-//! comma by Winograd's products, where a plan may take them. The last two columns: derivatives three quarters of which are
-//! 0, as behind a pooling, whose products are left out.
+//! derivative by the kernel, counting what the definition counts (products with padding too), the fastest of some runs over
+//! eight images: all products in f32; by Winograd's, where a plan may take them; all products of factors that are rounded to
+//! bfloat16. The last two columns: derivatives three quarters of which are 0, as behind a pooling, whose products are left
+//! out.
 
 use schuss_kernels::convolution::{
-    Geometry, Method, Target, convolve, kernel_of, kernel_scratch_len, scratch_len, suits_winograd,
-    suits_winograd_kernel,
+    Geometry, Method, Target, convolve, kernel_method, kernel_of, kernel_scratch_len, method, scratch_len,
 };
+use schuss_kernels::product::Factors;
 use schuss_kernels::{Buffer, Isa};
 use std::time::Instant;
 
@@ -34,7 +35,7 @@ fn main() {
     let isa = Isa::detect();
     println!("{}, one thread, GFLOP/s", isa.name());
     println!(
-        "{:<34} {:>12} {:>12} {:>12} {:>12} {:>12}",
+        "{:<34} {:>14} {:>14} {:>14} {:>12} {:>12}",
         "layer", "outputs", "inputs", "kernel", "inputs, 1/4", "kernel, 1/4"
     );
     let layers = [
@@ -61,61 +62,74 @@ fn main() {
             b.iter_mut().enumerate().for_each(|(i, x)| *x = (i % 17) as f32 / 17.0 - 0.4);
             b
         };
-        let rates = |methods: &[Method], f: &mut dyn FnMut(Method)| {
-            let mut one = |method| {
+        let rates = |methods: &[(Factors, Method)], f: &mut dyn FnMut(Factors, Method)| {
+            let mut one = |(factors, method)| {
                 let mut fastest = f64::INFINITY;
                 for _ in 0..25 {
                     let start = Instant::now();
-                    f(method);
+                    f(factors, method);
                     fastest = fastest.min(start.elapsed().as_secs_f64());
                 }
                 format!("{:.0}", flop / fastest / 1e9)
             };
             methods.iter().map(|method| one(*method)).collect::<Vec<_>>().join(", ")
         };
-        let methods = |suits: bool| if suits { &[Method::Plain, Method::Winograd][..] } else { &[Method::Plain] };
-        let convolved = |turned: bool, methods: &[Method]| {
+        let sparse = [(Factors::F32, Method::Sparse)];
+        let methods = |chosen: Method| {
+            let all = [(Factors::F32, Method::Plain), (Factors::F32, chosen), (Factors::Bf16, Method::Plain)];
+            all.into_iter().filter(|(_, m)| matches!(m, Method::Plain | Method::Winograd)).collect::<Vec<_>>()
+        };
+        let convolved = |turned: bool, methods: &[(Factors, Method)]| {
             let (mut from, to) = match turned {
                 false => (fill(IMAGES * g.input_len()), fill(IMAGES * g.output_len())),
                 true => (fill(IMAGES * g.output_len()), fill(IMAGES * g.input_len())),
             };
-            if methods == [Method::Sparse] {
+            if methods == sparse {
                 pooled(&g, &mut from);
             }
             let (w, mut to, stride) =
                 (fill(g.kernel_rows() * g.outputs), to, if turned { g.channels } else { g.outputs });
-            rates(methods, &mut |method| {
-                let mut scratch = Buffer::zeros(scratch_len(isa, &g, turned, method));
+            rates(methods, &mut |factors, method| {
+                let mut scratch = Buffer::zeros(scratch_len(isa, factors, &g, turned, method));
                 let mut target = Target::Store { to: to.as_mut_ptr(), stride };
                 // SAFETY: the buffers hold so many images, and the scratch is long enough.
                 unsafe {
-                    convolve(isa, &g, turned, 0..IMAGES, from.as_ptr(), w.as_ptr(), method, &mut scratch, &mut target);
+                    convolve(
+                        isa,
+                        factors,
+                        &g,
+                        turned,
+                        0..IMAGES,
+                        from.as_ptr(),
+                        w.as_ptr(),
+                        method,
+                        &mut scratch,
+                        &mut target,
+                    );
                 }
             })
         };
         let (x, mut y) = (fill(IMAGES * g.input_len()), fill(IMAGES * g.output_len()));
         let mut w = fill(g.kernel_rows() * g.outputs);
-        let mut kernel = |methods: &[Method], y: &Buffer| {
-            rates(methods, &mut |method| {
-                let mut scratch = Buffer::zeros(kernel_scratch_len(isa, &g, method));
+        let mut kernel = |methods: &[(Factors, Method)], y: &Buffer| {
+            rates(methods, &mut |factors, method| {
+                let mut scratch = Buffer::zeros(kernel_scratch_len(isa, factors, &g, method));
                 let (x, y, w) = (x.as_ptr(), y.as_ptr(), w.as_mut_ptr());
                 // As in a plan, some images at a time.
                 for images in [0..IMAGES / 2, IMAGES / 2..IMAGES] {
                     let add = images.start > 0;
                     // SAFETY: as above.
-                    unsafe { kernel_of(isa, &g, images, x, y, w, add, method, &mut scratch) };
+                    unsafe { kernel_of(isa, factors, &g, images, x, y, w, add, method, &mut scratch) };
                 }
             })
         };
-        let dense = kernel(methods(suits_winograd_kernel(&g, IMAGES, 1.0)), &y);
+        let dense = kernel(&methods(kernel_method(isa, Factors::F32, &g, IMAGES, 1.0)), &y);
         pooled(&g, &mut y);
-        let sparse = kernel(&[Method::Sparse], &y);
-        let (outputs, inputs) = (
-            convolved(false, methods(suits_winograd(&g, false, 1.0))),
-            convolved(true, methods(suits_winograd(&g, true, 1.0))),
-        );
-        let sparse_inputs = convolved(true, &[Method::Sparse]);
-        println!("{name:<34} {outputs:>12} {inputs:>12} {dense:>12} {sparse_inputs:>12} {sparse:>12}");
+        let sparse_kernel = kernel(&sparse, &y);
+        let [outputs, inputs] =
+            [false, true].map(|turned| convolved(turned, &methods(method(isa, Factors::F32, &g, turned, 1.0))));
+        let sparse_inputs = convolved(true, &sparse);
+        println!("{name:<34} {outputs:>14} {inputs:>14} {dense:>14} {sparse_inputs:>12} {sparse_kernel:>12}");
     }
 }
 

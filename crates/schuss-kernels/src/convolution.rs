@@ -8,16 +8,18 @@
 //! Every element is one chain of multiply-adds in a fixed order, whatever tile or thread it falls to.
 
 use crate::Isa;
-use crate::product::{Matrix, Tile};
+use crate::product::{Factors, Matrix, Tile};
 use crate::tape::BLOCK;
 use std::ops::Range;
 
+mod pairs;
 mod registers;
 mod sparse;
 mod strided;
 mod walk;
 mod winograd;
 
+use pairs::{paired, paired_len};
 use registers::{Kernels, kernels};
 use strided::by_residues;
 use walk::{Residue, Walk, product};
@@ -43,15 +45,31 @@ impl Method {
     }
 }
 
-/// Can the outputs or, if turned, the inputs be computed by [`Method::Winograd`], and are they likely to be sooner, where
-/// such a share of the numbers that they are computed from is not 0?
-pub fn suits_winograd(g: &Geometry, turned: bool, nonzero: f64) -> bool {
-    winograd::share(g, turned).is_some_and(|share| !turned || share < sparse::share(nonzero))
+/// By which method the outputs or, if turned, the inputs are likely to be computed soonest, where such a share of the numbers
+/// that they are computed from is not 0.
+pub fn method(isa: Isa, factors: Factors, g: &Geometry, turned: bool, nonzero: f64) -> Method {
+    let sparse = if turned { sparse::share(nonzero) } else { 1.0 };
+    let unseen = if turned { sparse::share_unseen(isa, g, nonzero) } else { None };
+    let plain = pairs::share(isa, factors, g, if turned { g.channels } else { g.outputs } / g.groups);
+    soonest(plain, winograd::share(g, turned), sparse, unseen)
 }
 
 /// The same for the derivative by the kernel, over so many images at once.
-pub fn suits_winograd_kernel(g: &Geometry, images: usize, nonzero: f64) -> bool {
-    winograd::kernel_share(g, images).is_some_and(|share| share < sparse::kernel_share(g, nonzero))
+pub fn kernel_method(isa: Isa, factors: Factors, g: &Geometry, images: usize, nonzero: f64) -> Method {
+    let (sparse, unseen) = (sparse::kernel_share(g, nonzero), sparse::kernel_share_unseen(isa, g, nonzero));
+    let plain = pairs::share(isa, factors, g, g.outputs / g.groups);
+    soonest(plain, winograd::kernel_share(g, images), sparse, unseen)
+}
+
+/// Times as shares of what the plain sums take in f32, `plain` those with a unit for bfloat16. Leaving out products with zeros
+/// changes the last digits of that one's sums, so that there looking at the numbers is no choice.
+fn soonest(plain: Option<f64>, winograd: Option<f64>, sparse: f64, unseen: Option<f64>) -> Method {
+    let Some(plain) = plain else {
+        return if winograd.is_some_and(|share| share < sparse) { Method::Winograd } else { Method::Look };
+    };
+    let all = [(Some(plain), Method::Plain), (winograd, Method::Winograd), (unseen, Method::Sparse)];
+    let there = all.into_iter().filter_map(|(share, method)| Some((share?, method)));
+    there.min_by(|x, y| x.0.total_cmp(&y.0)).map_or(Method::Plain, |(_, method)| method)
 }
 
 /// A convolution of images `[spatial…, channels]` with 1 to 3 spatial axes, the missing ones in front of size 1.
@@ -154,36 +172,61 @@ struct Segment {
 }
 
 /// Numbers of scratch memory for [`convolve`].
-pub fn scratch_len(isa: Isa, g: &Geometry, turned: bool, method: Method) -> usize {
+pub fn scratch_len(isa: Isa, factors: Factors, g: &Geometry, turned: bool, method: Method) -> usize {
+    let kernels = kernels_for(isa, factors, g, method);
     if method == Method::Winograd {
-        return winograd::scratch_len(kernels(isa), g, turned);
+        return winograd::scratch_len(kernels, g, turned);
     }
-    let (walk, width) = (if turned { Walk::turned(g) } else { Walk::forward(g) }, kernels(isa).width());
+    let (walk, width) = (walk(kernels, g, turned), kernels.width());
     let k = product(walk.size) * walk.channels / walk.groups;
     let (copy, image) = match turned && g.strided() {
-        true => (residue_copy_len(g), g.input_places() * width),
-        false => (walk.copy_len(), 0),
+        true => (residue_copy_len(kernels, g), g.input_places() * width),
+        false => (kernels.copy_len(&walk), 0),
     };
-    let dense = 5 * LINE + copy + image + k * width + BLOCK + segments_len(product(walk.size));
-    if turned { dense.max(sparse::scratch_len(kernels(isa), g, &walk)) } else { dense }
+    let panels = k * width + paired_len(kernels, k);
+    let own = if g.depthwise() { kernels.rounded_len(g.kernel_rows() * g.outputs) } else { 0 };
+    let dense = 7 * LINE + copy + image + panels + own + BLOCK + segments_len(product(walk.size));
+    if turned { dense.max(sparse::scratch_len(kernels, g, &walk)) } else { dense }
 }
 
-fn residue_copy_len(g: &Geometry) -> usize {
-    g.residues().map(|r| Walk::residue(g, &Residue::new(g, r)).copy_len()).max().unwrap_or(0)
+/// The kernels: those of the machine's unit for bfloat16, where it has one and these can be taken.
+fn kernels_for(isa: Isa, factors: Factors, g: &Geometry, method: Method) -> &'static Kernels {
+    let all = matches!(method, Method::Plain | Method::Look) && !g.depthwise();
+    pairs::unit(isa, factors).filter(|_| all).unwrap_or(kernels(isa, factors))
+}
+
+fn walk(kernels: &Kernels, g: &Geometry, turned: bool) -> Walk {
+    if turned { Walk::turned(kernels, g) } else { Walk::forward(kernels, g) }
+}
+
+fn residue_copy_len(kernels: &Kernels, g: &Geometry) -> usize {
+    let len = |r| kernels.copy_len(&Walk::residue(kernels, g, &Residue::new(g, r)));
+    g.residues().map(len).max().unwrap_or(0)
 }
 
 /// Numbers of scratch memory for [`kernel_of`].
-pub fn kernel_scratch_len(isa: Isa, g: &Geometry, method: Method) -> usize {
+pub fn kernel_scratch_len(isa: Isa, factors: Factors, g: &Geometry, method: Method) -> usize {
+    let kernels = kernels_for(isa, factors, g, method);
     if method == Method::Winograd {
-        return winograd::kernel_scratch_len(kernels(isa), g);
+        return winograd::kernel_scratch_len(kernels, g);
     }
-    let walk = Walk::forward(g);
-    let sparse = sparse::kernel_scratch_len(kernels(isa), g, &walk);
-    4 * LINE + walk.copy_len() + segments_len(walk.row_count()).max(sparse)
+    let walk = Walk::forward(kernels, g);
+    let y = kernels.rounded_len(g.output_len());
+    let pairs = if kernels.pair.is_some() { pairs::scratch_len(kernels, g, &walk) } else { 0 };
+    let sparse = sparse::kernel_scratch_len(kernels, g, &walk);
+    5 * LINE + kernels.copy_len(&walk) + y + segments_len(walk.row_count()).max(sparse) + pairs
 }
 
 fn segments_len(count: usize) -> usize {
     count * size_of::<Segment>() / size_of::<f32>()
+}
+
+/// Scratch memory of zeros.
+fn taken(scratch: &mut Scratch, len: usize) -> *mut f32 {
+    let copy = scratch.take(len);
+    // SAFETY: just taken.
+    unsafe { std::slice::from_raw_parts_mut(copy, len).fill(0.0) };
+    copy
 }
 
 /// Numbers in a cache line.
@@ -220,6 +263,7 @@ impl<'a> Scratch<'a> {
 /// If `scratch` is shorter than [`scratch_len`].
 pub unsafe fn convolve(
     isa: Isa,
+    factors: Factors,
     g: &Geometry,
     turned: bool,
     images: Range<usize>,
@@ -229,56 +273,60 @@ pub unsafe fn convolve(
     scratch: &mut [f32],
     target: &mut Target,
 ) {
+    let kernels = kernels_for(isa, factors, g, method);
     if method == Method::Winograd {
         // SAFETY: the caller's promise.
-        return unsafe { winograd::convolve(kernels(isa), g, turned, images, x, w, Scratch(scratch), target) };
+        return unsafe { winograd::convolve(kernels, g, turned, images, x, w, Scratch(scratch), target) };
     }
     if turned && g.strided() {
         // SAFETY: the caller's promise.
-        return unsafe { by_residues(kernels(isa), g, images, x, w, Scratch(scratch), target) };
+        return unsafe { by_residues(kernels, g, images, x, w, Scratch(scratch), target) };
     }
-    let walk = if turned { Walk::turned(g) } else { Walk::forward(g) };
-    let kernels = kernels(isa);
-    let mut scratch = Scratch(scratch);
+    let (walk, mut scratch) = (walk(kernels, g, turned), Scratch(scratch));
     if turned && sparse::pays_for_inputs(kernels, method, g, &walk, &images, x) {
         // SAFETY: the caller's promise.
         return unsafe { sparse::turned(kernels, g, &walk, images, x, w, &mut scratch, target) };
     }
-    let copy = scratch.take(walk.copy_len());
-    // SAFETY: the copy was just taken.
-    unsafe { std::slice::from_raw_parts_mut(copy, walk.copy_len()).fill(0.0) };
+    let copy = taken(&mut scratch, kernels.copy_len(&walk));
     let k = product(walk.size) * walk.channels / walk.groups;
     let panel = scratch.take(k * kernels.width());
+    let pairs = scratch.take(paired_len(kernels, k));
     let block = scratch.take(BLOCK);
     let own = if turned { g.channels / g.groups } else { g.outputs / g.groups };
     if g.depthwise() {
+        let len = g.kernel_rows() * g.outputs;
+        let own = scratch.take(kernels.rounded_len(len));
         // SAFETY: the caller's promise.
-        unsafe { depthwise(kernels, &walk, turned, g.outputs, images, x, w, copy, block, target) };
+        unsafe {
+            let w = kernels.rounded(w, own, len);
+            depthwise(kernels, &walk, turned, g.outputs, images, x, w, copy, block, target);
+        }
         return;
     }
     let segments = scratch.segments(walk.stretches(0).count());
     for group in 0..g.groups {
         for (i, (s, a)) in segments.iter_mut().zip(walk.stretches(group)).enumerate() {
-            *s = Segment { a, b: i * walk.stretch() * kernels.width() };
+            *s = Segment { a, b: i * kernels.steps(walk.stretch()) * kernels.width() };
         }
         for col in (0..own).step_by(kernels.width()) {
             let cols = kernels.width().min(own - col);
             let first = group * own + col;
-            // SAFETY: the columns are within the kernel; the panel has room for k rows.
-            unsafe {
+            // SAFETY: the columns are within the kernel; the panels have room for k rows.
+            let panel = unsafe {
                 if turned {
                     turn(kernels, g, group, col, cols, w, panel);
                 } else {
                     let b = Matrix { ptr: w.add(first), row_stride: g.outputs, col_stride: 1 };
                     (kernels.pack)(k, cols, b, panel);
                 }
-            }
+                paired(kernels, segments.len(), walk.stretch(), cols, panel, pairs)
+            };
             for image in images.clone() {
                 // SAFETY: the image is one of those that can be read; windows lie within it or its copy.
                 unsafe {
                     let from = x.wrapping_add(image * walk.image_len());
                     let from = if walk.copy {
-                        walk.fill(from, copy);
+                        walk.fill(kernels, from, copy);
                         copy.cast_const()
                     } else {
                         from
@@ -326,7 +374,7 @@ unsafe fn one_image(
                 let rows = (height + strip) / strips;
                 // SAFETY: the windows are within the image; the block has room, and so has memory.
                 unsafe {
-                    let a = from.add(walk.row(row) + (piece + at) * a_row);
+                    let a = kernels.place(from, walk.row(row) + (piece + at) * a_row);
                     let (to, step, stored) = match *target {
                         Target::Tiles(_) => (block.add((filled + at) * stride), stride, stride),
                         Target::Store { to, stride } => (to.wrapping_add((place + at) * stride + col), stride, cols),
@@ -334,11 +382,11 @@ unsafe fn one_image(
                     let kernel = kernels.kernels[rows - 1][usize::from(cols > kernels.count)];
                     kernel(
                         segments,
-                        walk.stretch(),
+                        kernels.steps(walk.stretch()),
                         cols,
                         a,
                         a_row,
-                        1,
+                        kernels.step(),
                         panel,
                         kernels.width(),
                         to,
@@ -380,6 +428,7 @@ unsafe fn turn(kernels: &Kernels, g: &Geometry, group: usize, col: usize, cols: 
 /// If `scratch` is shorter than [`kernel_scratch_len`].
 pub unsafe fn kernel_of(
     isa: Isa,
+    factors: Factors,
     g: &Geometry,
     images: Range<usize>,
     x: *const f32,
@@ -389,19 +438,20 @@ pub unsafe fn kernel_of(
     method: Method,
     scratch: &mut [f32],
 ) {
-    let (walk, kernels, mut scratch) = (Walk::forward(g), kernels(isa), Scratch(scratch));
+    let (kernels, mut scratch) = (kernels_for(isa, factors, g, method), Scratch(scratch));
+    let walk = Walk::forward(kernels, g);
     if method == Method::Winograd {
         // SAFETY: the caller's promise.
         return unsafe { winograd::kernel_of(kernels, g, images, x, y, w, add, scratch) };
     }
-    let copy = scratch.take(walk.copy_len());
-    // SAFETY: the copy was just taken.
-    unsafe { std::slice::from_raw_parts_mut(copy, walk.copy_len()).fill(0.0) };
+    let copy = taken(&mut scratch, kernels.copy_len(&walk));
+    let y_copy = scratch.take(kernels.rounded_len(g.output_len()));
     if sparse::pays_for_kernel(kernels, method, g, &walk, &images, y) {
         // SAFETY: the caller's promise.
-        return unsafe { sparse::kernel_of(kernels, g, &walk, images, x, y, w, add, copy, &mut scratch) };
+        return unsafe { sparse::kernel_of(kernels, g, &walk, images, x, y, w, add, [copy, y_copy], &mut scratch) };
     }
     let segments = scratch.segments(walk.row_count());
+    let mut pairs = kernels.pair.map(|pair| pairs::Pairs::new(kernels, pair, g, &walk, &mut scratch));
     // SAFETY: the kernel can be written.
     unsafe {
         if !add {
@@ -414,11 +464,16 @@ pub unsafe fn kernel_of(
             let y = y.wrapping_add(image * g.output_len());
             let from = x.wrapping_add(image * walk.image_len());
             let from = if walk.copy {
-                walk.fill(from, copy);
+                walk.fill(kernels, from, copy);
                 copy.cast_const()
             } else {
                 from
             };
+            if let Some(pairs) = &mut pairs {
+                pairs.kernel_of_image(kernels, &walk, segments, g, from, y, w);
+                continue;
+            }
+            let y = kernels.rounded(y, y_copy, g.output_len());
             if g.depthwise() {
                 (kernels.depthwise_kernel)(&walk, from, y, w);
             } else {
@@ -485,7 +540,7 @@ unsafe fn depthwise(
         unsafe {
             let from = x.wrapping_add(image * walk.image_len());
             let from = if walk.copy {
-                walk.fill(from, copy);
+                walk.fill(kernels, from, copy);
                 copy.cast_const()
             } else {
                 from

@@ -18,15 +18,15 @@ use std::ops::Range;
 #[cfg(target_arch = "x86_64")]
 mod amx;
 #[cfg(target_arch = "x86_64")]
-mod bf16;
+pub(crate) mod bf16;
 #[cfg(target_arch = "x86_64")]
 mod narrow;
 mod registers;
 
-pub(crate) use registers::pack;
 use registers::*;
+pub(crate) use registers::{pack, rounded};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use registers::{pack_avx2, pack_avx512};
+pub(crate) use registers::{pack_avx2, pack_avx512, rounded_avx2, rounded_avx512};
 
 /// What factors are multiplied as. Sums are f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -301,7 +301,7 @@ unsafe fn run_block(
 /// `kernel(k, cols, a, b, b_stride, c, c_stride, c_cols)`
 type Kernel = unsafe fn(usize, usize, Matrix, *const f32, usize, *mut f32, usize, usize);
 /// `pack(k, cols, b, panel)`
-type Pack = unsafe fn(usize, usize, Matrix, *mut f32);
+pub(crate) type Pack = unsafe fn(usize, usize, Matrix, *mut f32);
 
 /// What an instruction set brings.
 struct Kernels {

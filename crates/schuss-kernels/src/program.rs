@@ -118,6 +118,8 @@ pub enum Work {
         turned: bool,
         /** How products are made. */
         method: Method,
+        /** Of what. */
+        factors: Factors,
         /** Images. */
         x: View,
         /** The kernel. */
@@ -129,6 +131,8 @@ pub enum Work {
         geometry: Geometry,
         /** How products are made. */
         method: Method,
+        /** Of what. */
+        factors: Factors,
         /** Which images. */
         images: Range<usize>,
         /** Inputs. */
@@ -389,10 +393,12 @@ fn scratch_len(isa: Isa, call: &Call, finishes: &[Finish]) -> usize {
         Work::Product { k, factors, .. } => product::scratch_len(isa, *factors, call.rows.len(), *k),
         Work::Map | Work::Fold { .. } => BLOCK,
         Work::SumRows { source, .. } => 2 * BLOCK + blocks(Some(*source)),
-        Work::Convolve { geometry, turned, method, .. } => {
-            convolution::scratch_len(isa, geometry, *turned, *method).next_multiple_of(16)
+        Work::Convolve { geometry, turned, method, factors, .. } => {
+            convolution::scratch_len(isa, *factors, geometry, *turned, *method).next_multiple_of(16)
         }
-        Work::KernelOf { geometry, method, .. } => convolution::kernel_scratch_len(isa, geometry, *method),
+        Work::KernelOf { geometry, method, factors, .. } => {
+            convolution::kernel_scratch_len(isa, *factors, geometry, *method)
+        }
         Work::Windows { f, geometry, .. } => windows::scratch_len(*f, geometry).next_multiple_of(16),
         Work::Arrange { places, .. } => (places * call.cols.len()).next_multiple_of(16),
         Work::Symmetric { f, .. } => 2 * f.work(call.rows.end),

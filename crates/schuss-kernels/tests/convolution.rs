@@ -1,9 +1,9 @@
 //! Convolutions and their derivatives against naive sums in f64, on every instruction set of the machine.
 
 use schuss_kernels::convolution::{
-    Geometry, Method, Target, convolve, kernel_of, kernel_scratch_len, scratch_len, suits_winograd,
-    suits_winograd_kernel, together,
+    Geometry, Method, Target, convolve, kernel_method, kernel_of, kernel_scratch_len, method, scratch_len, together,
 };
+use schuss_kernels::product::Factors::{self, Bf16, F32};
 use schuss_kernels::product::Tile;
 use schuss_kernels::random::fill_uniform;
 use schuss_kernels::{Buffer, Isa};
@@ -117,6 +117,15 @@ impl Images {
         y.iter_mut().enumerate().filter(|(i, _)| i * 7 % 11 % every > 0).for_each(|(_, y)| *y = 0.0);
         Images { g, x: numbers(IMAGES * g.input_len(), 1), y, w: numbers(g.kernel_rows() * g.outputs, 3) }
     }
+    /// The same, each number rounded to bfloat16.
+    fn rounded(&self) -> Self {
+        let rounded = |x: &Buffer| {
+            let mut y = Buffer::zeros(x.len());
+            y.iter_mut().zip(x.iter()).for_each(|(y, x)| *y = schuss_kernels::math::bfloat16(*x));
+            y
+        };
+        Images { g: self.g, x: rounded(&self.x), y: rounded(&self.y), w: rounded(&self.w) }
+    }
     /// Outputs, inputs and the kernel as naive sums.
     fn naive(&self) -> [Vec<f64>; 3] {
         let (g, x, y, w) = (&self.g, &self.x, &self.y, &self.w);
@@ -134,17 +143,17 @@ impl Images {
         [outputs, inputs, kernel]
     }
     /// The outputs or, if turned, the inputs; stored, and handed on in tiles.
-    fn convolved(&self, isa: Isa, turned: bool, method: Method) -> Vec<f32> {
+    fn convolved(&self, isa: Isa, factors: Factors, turned: bool, method: Method) -> Vec<f32> {
         let g = &self.g;
         let (from, channels, len) =
             if turned { (&self.y, g.channels, self.x.len()) } else { (&self.x, g.outputs, self.y.len()) };
-        let mut scratch = numbers(scratch_len(isa, g, turned, method), 4);
+        let mut scratch = numbers(scratch_len(isa, factors, g, turned, method), 4);
         let (mut stored, mut tiles) = (vec![0.0; len], vec![0.0; len]);
         let (from, w) = (from.as_ptr(), self.w.as_ptr());
         // SAFETY: the buffers hold three images; the first one is left out.
         unsafe {
             let mut target = Target::Store { to: stored.as_mut_ptr(), stride: channels };
-            convolve(isa, g, turned, 1..IMAGES, from, w, method, &mut scratch, &mut target);
+            convolve(isa, factors, g, turned, 1..IMAGES, from, w, method, &mut scratch, &mut target);
             let mut done = |t: Tile| {
                 for row in 0..t.rows {
                     for col in 0..t.cols {
@@ -153,23 +162,23 @@ impl Images {
                 }
             };
             let mut target = Target::Tiles(&mut done);
-            convolve(isa, g, turned, 1..IMAGES, from, w, method, &mut scratch, &mut target);
+            convolve(isa, factors, g, turned, 1..IMAGES, from, w, method, &mut scratch, &mut target);
         }
         assert!(stored == tiles, "{} {g:?} turned {turned}: in tiles it is something else", isa.name());
         stored
     }
     /// The kernel's derivative, as a whole and, where images are not summed together, in parts.
-    fn kernel(&self, isa: Isa, method: Method) -> Vec<f32> {
+    fn kernel(&self, isa: Isa, factors: Factors, method: Method) -> Vec<f32> {
         let g = &self.g;
         let apart = method != Method::Winograd || together(g) == 1;
-        let mut scratch = numbers(kernel_scratch_len(isa, g, method), 4);
+        let mut scratch = numbers(kernel_scratch_len(isa, factors, g, method), 4);
         let (mut whole, mut parts) = (numbers(self.w.len(), 6), numbers(self.w.len(), 7));
         // SAFETY: as above.
         unsafe {
             let (x, y) = (self.x.as_ptr(), self.y.as_ptr());
-            kernel_of(isa, g, 1..IMAGES, x, y, whole.as_mut_ptr(), false, method, &mut scratch);
-            kernel_of(isa, g, 1..2, x, y, parts.as_mut_ptr(), false, method, &mut scratch);
-            kernel_of(isa, g, 2..IMAGES, x, y, parts.as_mut_ptr(), true, method, &mut scratch);
+            kernel_of(isa, factors, g, 1..IMAGES, x, y, whole.as_mut_ptr(), false, method, &mut scratch);
+            kernel_of(isa, factors, g, 1..2, x, y, parts.as_mut_ptr(), false, method, &mut scratch);
+            kernel_of(isa, factors, g, 2..IMAGES, x, y, parts.as_mut_ptr(), true, method, &mut scratch);
         }
         assert!(!apart || whole[..] == parts[..], "{} {g:?}: the kernel in parts is another", isa.name());
         whole.to_vec()
@@ -183,9 +192,9 @@ fn all_agree_with_naive_sums() {
             let images = Images::new(g, 1);
             let [outputs, inputs, kernel] = images.naive();
             let what = format!("{} {g:?}", isa.name());
-            close(&format!("{what} outputs"), &images.convolved(isa, false, Method::Look), &outputs);
-            close(&format!("{what} inputs"), &images.convolved(isa, true, Method::Look), &inputs);
-            close(&format!("{what} kernel"), &images.kernel(isa, Method::Look), &kernel);
+            close(&format!("{what} outputs"), &images.convolved(isa, F32, false, Method::Look), &outputs);
+            close(&format!("{what} inputs"), &images.convolved(isa, F32, true, Method::Look), &inputs);
+            close(&format!("{what} kernel"), &images.kernel(isa, F32, Method::Look), &kernel);
         }
     }
 }
@@ -216,16 +225,19 @@ fn products_with_zeros_may_be_left_out() {
             for every in [1, 4, 11] {
                 let images = Images::new(g, every);
                 let what = format!("{} {g:?}, one in {every}", isa.name());
-                let inputs = images.convolved(isa, true, Method::Plain);
-                let kernel = images.kernel(isa, Method::Plain);
+                let inputs = images.convolved(isa, F32, true, Method::Plain);
+                let kernel = images.kernel(isa, F32, Method::Plain);
                 if every == 4 {
                     let [_, naive_inputs, naive_kernel] = images.naive();
                     close(&what, &inputs, &naive_inputs);
                     close(&what, &kernel, &naive_kernel);
                 }
                 for method in [Method::Sparse, Method::Look] {
-                    assert!(bits(&images.convolved(isa, true, method)) == bits(&inputs), "{what}, {method:?}: inputs");
-                    assert!(bits(&images.kernel(isa, method)) == bits(&kernel), "{what}, {method:?}: kernel");
+                    assert!(
+                        bits(&images.convolved(isa, F32, true, method)) == bits(&inputs),
+                        "{what}, {method:?}: inputs"
+                    );
+                    assert!(bits(&images.kernel(isa, F32, method)) == bits(&kernel), "{what}, {method:?}: kernel");
                 }
             }
         }
@@ -258,9 +270,9 @@ fn a_quarter_of_the_products_is_enough() {
             let images = Images::new(g, 1);
             let [outputs, inputs, kernel] = images.naive();
             let what = format!("{} {g:?}", isa.name());
-            close(&format!("{what} outputs"), &images.convolved(isa, false, Method::Winograd), &outputs);
-            close(&format!("{what} inputs"), &images.convolved(isa, true, Method::Winograd), &inputs);
-            close(&format!("{what} kernel"), &images.kernel(isa, Method::Winograd), &kernel);
+            close(&format!("{what} outputs"), &images.convolved(isa, F32, false, Method::Winograd), &outputs);
+            close(&format!("{what} inputs"), &images.convolved(isa, F32, true, Method::Winograd), &inputs);
+            close(&format!("{what} kernel"), &images.kernel(isa, F32, Method::Winograd), &kernel);
         }
     }
 }
@@ -273,13 +285,13 @@ fn images_are_summed_in_groups_that_do_not_depend_on_the_call() {
     assert!(group > 1, "one image alone is enough: {group}");
     let (isa, all) = (Isa::detect(), 3 * group + 1);
     let (x, y) = (numbers(all * g.input_len(), 1), numbers(all * g.output_len(), 2));
-    let mut scratch = numbers(kernel_scratch_len(isa, &g, Method::Winograd), 4);
+    let mut scratch = numbers(kernel_scratch_len(isa, F32, &g, Method::Winograd), 4);
     let mut sum = |borders: &[usize]| {
         let mut w = numbers(g.kernel_rows() * g.outputs, 3);
         for (i, call) in borders.windows(2).enumerate() {
             let (x, y, w) = (x.as_ptr(), y.as_ptr(), w.as_mut_ptr());
             // SAFETY: the buffers hold so many images.
-            unsafe { kernel_of(isa, &g, call[0]..call[1], x, y, w, i > 0, Method::Winograd, &mut scratch) };
+            unsafe { kernel_of(isa, F32, &g, call[0]..call[1], x, y, w, i > 0, Method::Winograd, &mut scratch) };
         }
         w.to_vec()
     };
@@ -293,7 +305,10 @@ fn images_are_summed_in_groups_that_do_not_depend_on_the_call() {
 fn a_quarter_of_the_products_loses_a_bit() {
     let isa = Isa::detect();
     let g = padded(geometry([1, 16, 16], 64, 64, [1, 3, 3]), [0, 1, 1], [1, 16, 16]);
-    assert!(suits_winograd(&g, false, 1.0) && suits_winograd(&g, true, 1.0) && suits_winograd_kernel(&g, 8, 1.0));
+    assert!(
+        [method(isa, F32, &g, false, 1.0), method(isa, F32, &g, true, 1.0), kernel_method(isa, F32, &g, 8, 1.0)]
+            == [Method::Winograd; 3]
+    );
     let images = Images::new(g, 1);
     let naive = images.naive();
     let error = |found: &[f32], want: &[f64]| {
@@ -301,13 +316,53 @@ fn a_quarter_of_the_products_loses_a_bit() {
         (squares / want.len() as f64).sqrt()
     };
     let errors = |method| {
-        let found =
-            [images.convolved(isa, false, method), images.convolved(isa, true, method), images.kernel(isa, method)];
+        let found = [
+            images.convolved(isa, F32, false, method),
+            images.convolved(isa, F32, true, method),
+            images.kernel(isa, F32, method),
+        ];
         std::array::from_fn::<f64, 3, _>(|i| error(&found[i], &naive[i]))
     };
     let (plain, fewer) = (errors(Method::Plain), errors(Method::Winograd));
     for (what, (plain, fewer)) in ["outputs", "inputs", "kernel"].iter().zip(plain.into_iter().zip(fewer)) {
         assert!(fewer < 3.0 * plain, "{what}: {fewer:.2e} where the plain sum has {plain:.2e}");
+    }
+}
+
+/// Factors are rounded and nothing else: sums are those of the rounded numbers, whatever multiplies. Where that is f32, bit
+/// for bit.
+#[test]
+fn factors_are_rounded_on_the_way() {
+    let all: Vec<Geometry> = with_zeros().into_iter().chain(windows_of_three()).collect();
+    for isa in Isa::all_available() {
+        for g in &all {
+            let images = Images::new(*g, 4);
+            let rounded = images.rounded();
+            let [outputs, inputs, kernel] = rounded.naive();
+            let tiled = windows_of_three().contains(g).then_some(Method::Winograd);
+            for method in [Method::Plain, Method::Look, Method::Sparse].into_iter().chain(tiled) {
+                let what = format!("{} {g:?} {method:?}", isa.name());
+                let found = [
+                    images.convolved(isa, Bf16, false, method),
+                    images.convolved(isa, Bf16, true, method),
+                    images.kernel(isa, Bf16, method),
+                ];
+                close(&format!("{what} outputs"), &found[0], &outputs);
+                close(&format!("{what} inputs"), &found[1], &inputs);
+                close(&format!("{what} kernel"), &found[2], &kernel);
+                if isa != Isa::Avx512 || matches!(method, Method::Sparse | Method::Winograd) {
+                    let plain = [
+                        rounded.convolved(isa, F32, false, method),
+                        rounded.convolved(isa, F32, true, method),
+                        rounded.kernel(isa, F32, method),
+                    ];
+                    assert!(
+                        found.iter().zip(&plain).all(|(x, y)| bits(x) == bits(y)),
+                        "{what}: not f32 of rounded numbers"
+                    );
+                }
+            }
+        }
     }
 }
 

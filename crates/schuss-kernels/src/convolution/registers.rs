@@ -9,9 +9,10 @@ use crate::lane::Neon;
 #[cfg(target_arch = "x86_64")]
 use crate::lane::{Avx2, Avx512};
 use crate::lane::{Register, Wide, for_rows};
-use crate::product::{Matrix, pack};
+use crate::math;
+use crate::product::{Factors, Pack, pack, rounded};
 #[cfg(target_arch = "x86_64")]
-use crate::product::{pack_avx2, pack_avx512};
+use crate::product::{pack_avx2, pack_avx512, rounded_avx2, rounded_avx512};
 use std::hint::black_box;
 
 /// `kernel(segments, length, cols, a, a_row, a_step, b, b_step, c, c_stride, c_cols, add)`
@@ -22,6 +23,18 @@ pub(super) type Depthwise = unsafe fn(&Walk, bool, usize, usize, *const f32, *co
 /// `depthwise_kernel(walk, from, y, w)`
 pub(super) type DepthwiseKernel = unsafe fn(&Walk, *const f32, *const f32, *mut f32);
 
+/// `copy(from, to, n)`: n numbers, as the kernels take them.
+pub(super) type Copy = unsafe fn(*const f32, *mut f32, usize);
+
+/// What brings two inner steps beside each other.
+#[derive(Clone, Copy)]
+pub(super) struct Pairing {
+    /// Rows of a matrix, rounded to 16 bits.
+    pub(super) pack: Pack,
+    /// `beside(from, step, n, to)`: each of n numbers of 16 bits and the one `step` further.
+    pub(super) beside: unsafe fn(*const u16, usize, usize, *mut u32),
+}
+
 /// What an instruction set brings.
 pub(super) struct Kernels {
     /// Numbers in a register.
@@ -30,7 +43,12 @@ pub(super) struct Kernels {
     pub(super) rows: usize,
     /// By rows − 1, and whether the columns need a second register.
     pub(super) kernels: &'static [[Kernel; 2]],
-    pub(super) pack: unsafe fn(usize, usize, Matrix, *mut f32),
+    pub(super) pack: Pack,
+    pub(super) copy: Copy,
+    /// Are numbers rounded while they are copied, so that they must be?
+    pub(super) rounds: bool,
+    /// For kernels that take two inner steps at a time: copies are of 16 bits then, and kernels count places of A in those.
+    pub(super) pair: Option<Pairing>,
     pub(super) depthwise: Depthwise,
     pub(super) depthwise_kernel: DepthwiseKernel,
     pub(super) sparse: &'static Sparse,
@@ -42,58 +60,121 @@ impl Kernels {
     pub(super) fn width(&self) -> usize {
         2 * self.count
     }
+    /// The kernels' steps for so many inner steps.
+    pub(super) fn steps(&self, n: usize) -> usize {
+        if self.pair.is_some() { n.div_ceil(2) } else { n }
+    }
+    /// From one of their steps to the next, in numbers of a copy.
+    pub(super) fn step(&self) -> usize {
+        if self.pair.is_some() { 2 } else { 1 }
+    }
+    /// Number n of a copy.
+    pub(super) fn place(&self, copy: *const f32, n: usize) -> *mut f32 {
+        let size = if self.pair.is_some() { size_of::<u16>() } else { size_of::<f32>() };
+        copy.cast::<u8>().wrapping_add(n * size).cast_mut().cast()
+    }
+    /// What a copy takes, in numbers of scratch memory. Behind one of 16 bits there is room for a step that no window takes,
+    /// and for a register.
+    pub(super) fn copy_len(&self, walk: &Walk) -> usize {
+        match self.pair {
+            Some(_) if walk.copy => (walk.copied() + walk.strides[2] * walk.channels + 64).div_ceil(2),
+            _ => walk.copied(),
+        }
+    }
+    /// Numbers as they are multiplied: where they stand, or copied to `copy`.
+    ///
+    /// # Safety
+    /// n numbers can be read, and written to `copy` if kernels round.
+    pub(super) unsafe fn rounded(&self, from: *const f32, copy: *mut f32, n: usize) -> *const f32 {
+        if !self.rounds {
+            return from;
+        }
+        // SAFETY: the caller's promise.
+        unsafe { (self.copy)(from, copy, n) };
+        copy
+    }
+    /// Numbers of such a copy.
+    pub(super) fn rounded_len(&self, n: usize) -> usize {
+        if self.rounds { n } else { 0 }
+    }
 }
 
-pub(super) fn kernels(isa: Isa) -> &'static Kernels {
+pub(super) fn kernels(isa: Isa, factors: Factors) -> &'static Kernels {
     macro_rules! kernels {
         (
-            $register:ty, $kernel:ident, $pack:expr, $depthwise:ident, $depthwise_kernel:ident, $sparse:expr, $winograd:expr,
-            $($rows:literal)*
+            $register:ty, $kernel:ident, $packs:expr, $copy:ident, $depthwise:ident, $depthwise_kernel:ident, $sparse:expr,
+            $winograd:expr, $($rows:literal)*
         ) => {{
             const KERNELS: &[[Kernel; 2]] = &[$([$kernel::<$rows, 1>, $kernel::<$rows, 2>]),*];
-            static ALL: Kernels = Kernels {
-                count: <$register>::COUNT,
-                rows: KERNELS.len(),
-                kernels: KERNELS,
-                pack: $pack,
-                depthwise: $depthwise,
-                depthwise_kernel: $depthwise_kernel,
-                sparse: &$sparse,
-                winograd: &$winograd,
+            const PACKS: [Pack; 2] = $packs;
+            const COPIES: [Copy; 2] = [plain_copy, $copy];
+            static ALL: [Kernels; 2] = {
+                const fn all(rounded: usize) -> Kernels {
+                    Kernels {
+                        count: <$register>::COUNT,
+                        rows: KERNELS.len(),
+                        kernels: KERNELS,
+                        pack: PACKS[rounded],
+                        copy: COPIES[rounded],
+                        rounds: rounded > 0,
+                        pair: None,
+                        depthwise: $depthwise,
+                        depthwise_kernel: $depthwise_kernel,
+                        sparse: &$sparse,
+                        winograd: &$winograd,
+                    }
+                }
+                [all(0), all(1)]
             };
-            &ALL
+            &ALL[usize::from(factors == Factors::Bf16)]
         }};
     }
     match isa {
-        Isa::Portable => {
-            kernels!(
-                Wide, kernel_portable, pack::<Wide>, depthwise_portable, depthwise_kernel_portable, sparse::PORTABLE,
-                winograd::PORTABLE,
-                1 2 3 4
-            )
-        }
+        Isa::Portable => kernels!(
+            Wide, kernel_portable, [pack::<Wide>, rounded::<Wide>], round_portable, depthwise_portable,
+            depthwise_kernel_portable, sparse::PORTABLE, winograd::PORTABLE,
+            1 2 3 4
+        ),
         #[cfg(target_arch = "aarch64")]
         Isa::Neon => kernels!(
-            Neon, kernel_neon, pack::<Neon>, depthwise_neon, depthwise_kernel_neon, sparse::NEON, winograd::NEON,
+            Neon, kernel_neon, [pack::<Neon>, rounded::<Neon>], round_neon, depthwise_neon, depthwise_kernel_neon,
+            sparse::NEON, winograd::NEON,
             1 2 3 4 5 6
         ),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => kernels!(
-            Avx2, kernel_avx2, pack_avx2, depthwise_avx2, depthwise_kernel_avx2, sparse::AVX2,
-                winograd::AVX2,
+            Avx2, kernel_avx2, [pack_avx2, rounded_avx2], round_avx2, depthwise_avx2, depthwise_kernel_avx2,
+            sparse::AVX2, winograd::AVX2,
             1 2 3 4 5 6
         ),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => kernels!(
-            Avx512, kernel_avx512, pack_avx512, depthwise_avx512, depthwise_kernel_avx512, sparse::AVX512,
-                winograd::AVX512,
+            Avx512, kernel_avx512, [pack_avx512, rounded_avx512], round_avx512, depthwise_avx512, depthwise_kernel_avx512,
+            sparse::AVX512, winograd::AVX512,
             1 2 3 4 5 6 7 8 9 10 11 12 13 14
         ),
     }
 }
 
+unsafe fn plain_copy(from: *const f32, to: *mut f32, n: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { from.copy_to_nonoverlapping(to, n) }
+}
+
+#[inline(always)]
+unsafe fn rounded_copy(from: *const f32, to: *mut f32, n: usize) {
+    // SAFETY: the caller's promise.
+    let (from, to) = unsafe { (std::slice::from_raw_parts(from, n), std::slice::from_raw_parts_mut(to, n)) };
+    to.iter_mut().zip(from).for_each(|(y, x)| *y = math::bfloat16(*x));
+}
+
 macro_rules! compiled {
-    ($register:ty, $kernel:ident, $depthwise:ident, $depthwise_kernel:ident $(, $feature:literal)?) => {
+    ($register:ty, $kernel:ident, $copy:ident, $depthwise:ident, $depthwise_kernel:ident $(, $feature:literal)?) => {
+        $(#[target_feature(enable = $feature)])?
+        unsafe fn $copy(from: *const f32, to: *mut f32, n: usize) {
+            // SAFETY: the caller's promise.
+            unsafe { rounded_copy(from, to, n) }
+        }
         $(#[target_feature(enable = $feature)])?
         unsafe fn $kernel<const ROWS: usize, const REGISTERS: usize>(
             segments: &[Segment],
@@ -138,15 +219,16 @@ macro_rules! compiled {
         }
     };
 }
-compiled!(Wide, kernel_portable, depthwise_portable, depthwise_kernel_portable);
+compiled!(Wide, kernel_portable, round_portable, depthwise_portable, depthwise_kernel_portable);
 #[cfg(target_arch = "aarch64")]
-compiled!(Neon, kernel_neon, depthwise_neon, depthwise_kernel_neon);
+compiled!(Neon, kernel_neon, round_neon, depthwise_neon, depthwise_kernel_neon);
 #[cfg(target_arch = "x86_64")]
-compiled!(Avx2, kernel_avx2, depthwise_avx2, depthwise_kernel_avx2, "avx2,fma");
+compiled!(Avx2, kernel_avx2, round_avx2, depthwise_avx2, depthwise_kernel_avx2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
 compiled!(
     Avx512,
     kernel_avx512,
+    round_avx512,
     depthwise_avx512,
     depthwise_kernel_avx512,
     "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"

@@ -4,7 +4,7 @@
 //! bits are those of the whole chain (but for the sign of a 0 that a denormal was flushed to). A number that is not
 //! finite is not found where it would only meet zeros.
 
-use super::{BLOCK, Geometry, Kernels, Method, Scratch, Target, Walk, product, turn};
+use super::{BLOCK, Factors, Geometry, Isa, Kernels, Method, Scratch, Target, Walk, kernels, product, turn};
 use crate::product::Tile;
 use std::ops::Range;
 
@@ -85,7 +85,29 @@ fn possible(kernels: &Kernels, walk: &Walk, g: &Geometry) -> bool {
     let (width, lines) = (kernels.width(), g.size[0] * g.size[1]);
     let by_stretch = lines * (g.size[2] * g.channels).next_multiple_of(width) * g.outputs;
     let by_channel = product(g.size) * g.channels.next_multiple_of(width) * g.outputs;
-    walk.joined() && !g.depthwise() && by_stretch.max(by_channel) <= MOST
+    kernels.pair.is_none() && walk.joined() && !g.depthwise() && by_stretch.max(by_channel) <= MOST
+}
+
+/// The time that the inputs take, as a share of what the plain sums take, where such a share of the outputs is not 0 and the
+/// choice is made without looking at them. Nothing where products cannot be left out.
+pub(super) fn share_unseen(isa: Isa, g: &Geometry, nonzero: f64) -> Option<f64> {
+    let kernels = kernels(isa, Factors::F32);
+    let walk = Walk::turned(kernels, g);
+    let (sparse, dense) = input_costs(kernels, g, &walk);
+    inputs_possible(kernels, &walk, g).then_some(share(nonzero).max(nonzero * sparse / dense))
+}
+
+/// The same for the derivative by the kernel.
+pub(super) fn kernel_share_unseen(isa: Isa, g: &Geometry, nonzero: f64) -> Option<f64> {
+    let kernels = kernels(isa, Factors::F32);
+    let walk = Walk::forward(kernels, g);
+    let (sparse, dense) = kernel_costs(kernels, g, &walk);
+    possible(kernels, &walk, g).then_some(kernel_share(g, nonzero).max((nonzero * sparse + 0.5) / dense))
+}
+
+fn inputs_possible(kernels: &Kernels, walk: &Walk, g: &Geometry) -> bool {
+    let fits = walk.pitch[2] * g.outputs * kernels.width() < u32::MAX as usize;
+    possible(kernels, walk, g) && g.strides == [1; 3] && fits
 }
 
 /// Is less than this share of the outputs of these images not 0?
@@ -153,15 +175,19 @@ pub(super) fn pays_for_kernel(
     if method == Method::Sparse {
         return true;
     }
-    // Multiply-adds of registers, for each number of the outputs.
+    let (sparse, dense) = kernel_costs(kernels, g, walk);
+    few(kernels, g, images, y, (dense - 0.5) / sparse)
+}
+
+/// What a number of the outputs takes for the derivative by the kernel, in multiply-adds of registers: if it is not 0 and
+/// others are left out, and if none is.
+fn kernel_costs(kernels: &Kernels, g: &Geometry, walk: &Walk) -> (f64, f64) {
     let registers = walk.stretch().div_ceil(kernels.count);
     let lines = lines_of(registers, walk.size[1]);
     let passes = walk.size[0] * walk.size[1].div_ceil(lines) * registers.div_ceil(SUMS);
     let lists = (walk.size[0] * walk.size[1] * registers) as f64 * 1.3 + 3.0 * passes as f64 + 6.0;
     let sparse = outer::registers(kernels, g, walk).map_or(lists, |registers| outer::cost(walk, registers));
-    let dense = walk.stretch() as f64 * (walk.size[0] * walk.size[1]) as f64 / kernels.count as f64;
-    let most = (dense - 0.5) / sparse;
-    few(kernels, g, images, y, most)
+    (sparse, walk.stretch() as f64 * (walk.size[0] * walk.size[1]) as f64 / kernels.count as f64)
 }
 
 /// The derivative by the kernel, as `super::kernel_of`.
@@ -174,12 +200,13 @@ pub(super) unsafe fn kernel_of(
     y: *const f32,
     w: *mut f32,
     add: bool,
-    copy: *mut f32,
+    [copy, y_copy]: [*mut f32; 2],
     scratch: &mut Scratch,
 ) {
     if let Some(registers) = outer::registers(kernels, g, walk) {
+        let copies = [copy, y_copy];
         // SAFETY: the caller's promise.
-        return unsafe { outer::kernel_of(kernels, g, walk, registers, images, x, y, w, add, copy, scratch) };
+        return unsafe { outer::kernel_of(kernels, g, walk, registers, images, x, y, w, add, copies, scratch) };
     }
     let (cut, outs) = (Cut::new(kernels, walk), g.outputs);
     // The kernel with a row for each output. Were its registers an output's row apart, that would often be a power of 2, and
@@ -206,8 +233,9 @@ pub(super) unsafe fn kernel_of(
         // all windows of some rows.
         unsafe {
             let (y, mut from) = (y.wrapping_add(image * g.output_len()), x.wrapping_add(image * walk.image_len()));
+            let y = kernels.rounded(y, y_copy, g.output_len());
             if walk.copy {
-                walk.fill(from, copy);
+                walk.fill(kernels, from, copy);
                 from = copy;
             }
             for first in (0..walk.row_count()).step_by(cut.rows) {
@@ -270,7 +298,8 @@ pub(super) fn scratch_len(kernels: &Kernels, g: &Geometry, walk: &Walk) -> usize
     let panels = g.channels.div_ceil(kernels.width());
     let panel = panels * product(walk.size) * g.outputs * kernels.width();
     let lines = walk.size[0] * walk.size[1] * size_of::<usize>() / size_of::<f32>();
-    panel + walk.image_len() * ENTRY + rows * (walk.pitch[2] + 1) + lines + BLOCK + 6 * super::LINE
+    let own = kernels.rounded_len(walk.image_len());
+    own + panel + walk.image_len() * ENTRY + rows * (walk.pitch[2] + 1) + lines + BLOCK + 7 * super::LINE
 }
 
 /// Does leaving products out pay for the derivative by the inputs?
@@ -282,19 +311,23 @@ pub(super) fn pays_for_inputs(
     images: &Range<usize>,
     y: *const f32,
 ) -> bool {
-    let fits = walk.pitch[2] * g.outputs * kernels.width() < u32::MAX as usize;
-    if method == Method::Plain || !possible(kernels, walk, g) || g.strides != [1; 3] || !fits || images.is_empty() {
+    if method == Method::Plain || !inputs_possible(kernels, walk, g) || images.is_empty() {
         return false;
     }
     if method == Method::Sparse {
         return true;
     }
+    let (sparse, dense) = input_costs(kernels, g, walk);
+    few(kernels, g, images, y, dense / sparse)
+}
+
+/// What the inputs take for each output and place of the window: if all outputs are something and are gone through one by
+/// one, and if none is left out.
+fn input_costs(kernels: &Kernels, g: &Geometry, walk: &Walk) -> (f64, f64) {
     let registers = g.channels.div_ceil(kernels.count);
-    let dense = (product(walk.to) * registers) as f64;
     // A sum waits for the one before: fewer than four of them take as long as four.
     let sparse = product(walk.from) as f64 * (1.4 * registers.max(4) as f64 + 1.0);
-    let most = dense / sparse;
-    few(kernels, g, images, y, most)
+    (sparse, (product(walk.to) * registers) as f64)
 }
 
 /// The derivative by the inputs, as `super::convolve` if turned.
@@ -317,6 +350,7 @@ pub(super) unsafe fn turned(
     let taps = walk.size[0] * walk.size[1];
     let lines = scratch.take(taps * size_of::<usize>() / size_of::<f32>()).cast::<usize>();
     let block = scratch.take(BLOCK);
+    let own = scratch.take(kernels.rounded_len(walk.image_len()));
     for (i, col) in (0..ins).step_by(width).enumerate() {
         // SAFETY: the columns are within the kernel; a panel has room for k rows.
         unsafe { turn(kernels, g, 0, col, width.min(ins - col), w, panels.add(i * k * width)) };
@@ -324,7 +358,10 @@ pub(super) unsafe fn turned(
     let most = WIDEST * kernels.count;
     for image in images {
         // SAFETY: the image is one of those that can be read; there is room for all its numbers.
-        unsafe { list(kernels, walk, outs, y.wrapping_add(image * walk.image_len()), entries, starts) };
+        unsafe {
+            let y = kernels.rounded(y.wrapping_add(image * walk.image_len()), own, walk.image_len());
+            list(kernels, walk, outs, y, entries, starts);
+        }
         for col in (0..ins).step_by(most) {
             let cols = most.min(ins - col);
             let registers = cols.div_ceil(kernels.count);

@@ -1,5 +1,6 @@
 //! The derivative by the inputs of a convolution with strides.
 
+use super::pairs::{paired, paired_len};
 use super::residue_copy_len;
 use super::{Geometry, Kernels, Residue, Scratch, Segment, Target, Walk, product};
 use crate::product::{Matrix, Tile};
@@ -18,16 +19,19 @@ pub(super) unsafe fn by_residues(
     target: &mut Target,
 ) {
     let (ins, outs, width) = (g.channels / g.groups, g.outputs / g.groups, kernels.width());
-    let copy = scratch.take(residue_copy_len(g));
+    let copy_len = residue_copy_len(kernels, g);
+    let copy = scratch.take(copy_len);
     let panels = scratch.take(product(g.size) * outs * width);
+    let beside = scratch.take(paired_len(kernels, product(g.size) * outs));
     let image_of = scratch.take(g.input_places() * width);
     let segments = scratch.segments(product(g.size));
     for group in 0..g.groups {
         for col in (0..ins).step_by(width) {
             let (cols, first) = (width.min(ins - col), group * ins + col);
             let stride = if cols > kernels.count { width } else { kernels.count };
-            let mut panel = panels;
+            let (mut panel, mut pairs) = (panels, beside);
             for r in g.residues().map(|r| Residue::new(g, r)) {
+                let first = panel;
                 for i in 0..product(r.size) {
                     let at = [i / r.size[2] / r.size[1], i / r.size[2] % r.size[1], i % r.size[2]];
                     let tap: [usize; 3] = std::array::from_fn(|i| r.first[i] + g.strides[i] * (r.size[i] - 1 - at[i]));
@@ -40,9 +44,16 @@ pub(super) unsafe fn by_residues(
                         panel = panel.add(outs * width);
                     }
                 }
+                let walk = Walk::residue(kernels, g, &r);
+                let count = walk.stretches(group).count();
+                // SAFETY: as above.
+                unsafe {
+                    paired(kernels, count, walk.stretch(), cols, first, pairs);
+                    pairs = pairs.add(count * kernels.steps(walk.stretch()) * width);
+                }
             }
             for image in images.clone() {
-                let mut panel = panels.cast_const();
+                let mut panel = if kernels.pair.is_some() { beside } else { panels }.cast_const();
                 let (to, step) = match *target {
                     Target::Tiles(_) => (image_of, stride),
                     Target::Store { to, stride } => {
@@ -52,22 +63,22 @@ pub(super) unsafe fn by_residues(
                 let stored = if matches!(target, Target::Tiles(_)) { stride } else { cols };
                 for place in g.residues() {
                     let r = Residue::new(g, place);
-                    let walk = Walk::residue(g, &r);
+                    let walk = Walk::residue(kernels, g, &r);
                     // SAFETY: the image is one of those that can be read; windows lie within it or its copy.
                     unsafe {
                         let mut from = y.wrapping_add(image * g.output_len());
                         if walk.copy {
-                            std::slice::from_raw_parts_mut(copy, walk.copy_len()).fill(0.0);
-                            walk.fill(from, copy);
+                            std::slice::from_raw_parts_mut(copy, kernels.copy_len(&walk)).fill(0.0);
+                            walk.fill(kernels, from, copy);
                             from = copy;
                         }
                         let count = walk.stretches(group).count();
                         let seen = &mut segments[..count];
                         for (i, (s, a)) in seen.iter_mut().zip(walk.stretches(group)).enumerate() {
-                            *s = Segment { a, b: i * walk.stretch() * width };
+                            *s = Segment { a, b: i * kernels.steps(walk.stretch()) * width };
                         }
                         residue(kernels, g, &walk, place, seen, cols, from, panel, to, step, stored);
-                        panel = panel.add(product(r.size) * outs * width);
+                        panel = panel.add(count * kernels.steps(walk.stretch()) * width);
                     }
                 }
                 if let Target::Tiles(done) = target {
@@ -108,11 +119,11 @@ pub(super) unsafe fn residue(
             let kernel = kernels.kernels[rows - 1][usize::from(cols > kernels.count)];
             // SAFETY: the windows are within the image, the inputs within the result.
             unsafe {
-                let a = from.add(walk.row(row) + done * walk.channels);
+                let a = kernels.place(from, walk.row(row) + done * walk.channels);
                 let to = to.add((line + done * g.strides[2]) * step);
-                let (a_row, length, width) = (walk.channels, walk.stretch(), kernels.width());
-                let steps = g.strides[2] * step;
-                kernel(segments, length, cols, a, a_row, 1, panel, width, to, steps, stored, false);
+                let (a_row, length, width) = (walk.channels, kernels.steps(walk.stretch()), kernels.width());
+                let (a_step, steps) = (kernels.step(), g.strides[2] * step);
+                kernel(segments, length, cols, a, a_row, a_step, panel, width, to, steps, stored, false);
             }
             done += rows;
         }

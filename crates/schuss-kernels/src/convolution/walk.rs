@@ -1,6 +1,6 @@
 //! Windows that move over an image, and where what they see lies in memory.
 
-use super::Geometry;
+use super::{Geometry, Kernels};
 
 pub(super) fn product(sizes: [usize; 3]) -> usize {
     sizes.iter().product()
@@ -56,12 +56,12 @@ impl Residue {
 
 impl Walk {
     /// Over inputs.
-    pub(super) fn forward(g: &Geometry) -> Self {
+    pub(super) fn forward(kernels: &Kernels, g: &Geometry) -> Self {
         if g.pointwise() {
-            return Self::rows(g, g.channels);
+            return Self::rows(kernels, g, g.channels);
         }
         let padded: [usize; 3] = std::array::from_fn(|i| (g.output[i] - 1) * g.strides[i] + g.reach(i));
-        let copy = (0..3).any(|i| g.before[i] > 0 || padded[i] > g.input[i]);
+        let copy = kernels.rounds || (0..3).any(|i| g.before[i] > 0 || padded[i] > g.input[i]);
         Walk {
             from: g.input,
             channels: g.channels,
@@ -77,9 +77,9 @@ impl Walk {
         }
     }
     /// Over outputs, to inputs.
-    pub(super) fn turned(g: &Geometry) -> Self {
+    pub(super) fn turned(kernels: &Kernels, g: &Geometry) -> Self {
         if g.pointwise() {
-            return Self::rows(g, g.outputs);
+            return Self::rows(kernels, g, g.outputs);
         }
         let before: [isize; 3] = std::array::from_fn(|i| (g.reach(i) - 1 - g.before[i]) as isize);
         let pitch: [usize; 3] = std::array::from_fn(|i| g.input[i] + g.reach(i) - 1);
@@ -89,7 +89,7 @@ impl Walk {
             spread: g.strides,
             before,
             pitch,
-            copy: pitch != g.output || g.strides != [1; 3],
+            copy: kernels.rounds || pitch != g.output || g.strides != [1; 3],
             to: g.input,
             strides: [1; 3],
             size: g.size,
@@ -98,7 +98,7 @@ impl Walk {
         }
     }
     /// Over outputs, to the inputs of a residue.
-    pub(super) fn residue(g: &Geometry, r: &Residue) -> Self {
+    pub(super) fn residue(kernels: &Kernels, g: &Geometry, r: &Residue) -> Self {
         let pitch = std::array::from_fn(|i| (r.to[i] + r.size[i]).saturating_sub(1));
         Walk {
             from: g.output,
@@ -106,7 +106,7 @@ impl Walk {
             spread: [1; 3],
             before: r.before,
             pitch,
-            copy: pitch != g.output || r.before != [0; 3],
+            copy: kernels.rounds || pitch != g.output || r.before != [0; 3],
             to: r.to,
             strides: [1; 3],
             size: r.size,
@@ -115,7 +115,7 @@ impl Walk {
         }
     }
     /// An image as one row of places.
-    pub(super) fn rows(g: &Geometry, channels: usize) -> Self {
+    fn rows(kernels: &Kernels, g: &Geometry, channels: usize) -> Self {
         let row = [1, 1, product(g.input)];
         let ones = [1; 3];
         Walk {
@@ -124,7 +124,7 @@ impl Walk {
             spread: ones,
             before: [0; 3],
             pitch: row,
-            copy: false,
+            copy: kernels.rounds,
             to: row,
             strides: ones,
             size: ones,
@@ -135,7 +135,8 @@ impl Walk {
     pub(super) fn image_len(&self) -> usize {
         product(self.from) * self.channels
     }
-    pub(super) fn copy_len(&self) -> usize {
+    /// Numbers of the copy.
+    pub(super) fn copied(&self) -> usize {
         if self.copy { product(self.pitch) * self.channels } else { 0 }
     }
     /// Does one stretch hold what a window sees along the last axis?
@@ -167,7 +168,7 @@ impl Walk {
         self.to[0] * self.to[1]
     }
     /// Copies an image to where its zeros are already.
-    pub(super) unsafe fn fill(&self, from: *const f32, to: *mut f32) {
+    pub(super) unsafe fn fill(&self, kernels: &Kernels, from: *const f32, to: *mut f32) {
         let c = self.channels;
         // Where a place of the image is in the copy, if windows see it there.
         let at = |i: usize, place: usize| self.before[i] + (place * self.spread[i]) as isize;
@@ -183,12 +184,12 @@ impl Walk {
                 let target = (row * self.pitch[2] + at(2, left) as usize) * c;
                 // SAFETY: places of the image and of the copy.
                 unsafe {
-                    let (from, to) = (from.add(source), to.add(target));
+                    let from = from.add(source);
                     if self.spread[2] == 1 {
-                        from.copy_to_nonoverlapping(to, width * c);
+                        (kernels.copy)(from, kernels.place(to, target), width * c);
                     } else {
                         for i in 0..width {
-                            from.add(i * c).copy_to_nonoverlapping(to.add(i * self.spread[2] * c), c);
+                            (kernels.copy)(from.add(i * c), kernels.place(to, target + i * self.spread[2] * c), c);
                         }
                     }
                 }

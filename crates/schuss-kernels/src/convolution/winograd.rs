@@ -93,7 +93,7 @@ impl Layout {
         (self.tiles[0] * OUT + IN - OUT) * self.pitch() * self.channels
     }
     /// Copies an image to where its zeros are already.
-    unsafe fn fill(&self, image: *const f32, copy: *mut f32) {
+    unsafe fn fill(&self, kernels: &Kernels, image: *const f32, copy: *mut f32) {
         let (height, width) = (self.tiles[0] * OUT + IN - OUT, self.pitch());
         let columns = self.from[1].min(width - self.before[1]);
         for line in 0..self.from[0].min(height - self.before[0]) {
@@ -101,7 +101,7 @@ impl Layout {
             // SAFETY: places of the image and of the copy.
             unsafe {
                 let from = image.add(line * self.from[1] * self.channels);
-                from.copy_to_nonoverlapping(copy.add(to * self.channels), columns * self.channels);
+                (kernels.copy)(from, copy.add(to * self.channels), columns * self.channels);
             }
         }
     }
@@ -214,7 +214,7 @@ pub(super) unsafe fn convolve(
             // a register.
             unsafe {
                 if copied != Some(image) {
-                    l.fill(x.wrapping_add((images.start + image) * image_len), copy);
+                    l.fill(kernels, x.wrapping_add((images.start + image) * image_len), copy);
                     copied = Some(image);
                 }
                 let lines = Lines { line: l.pitch() * l.channels, place: l.channels };
@@ -286,7 +286,7 @@ const WHOLE: [Segment; 1] = [Segment { a: 0, b: 0 }];
 
 /// Numbers of a copy of the derivatives, where tiles or registers would leave them.
 fn derivatives_len(kernels: &Kernels, l: &Layout) -> usize {
-    let copied = l.to.iter().any(|n| !n.is_multiple_of(OUT)) || !l.outs.is_multiple_of(kernels.count);
+    let copied = kernels.rounds || l.to.iter().any(|n| !n.is_multiple_of(OUT)) || !l.outs.is_multiple_of(kernels.count);
     if copied { l.tiles[0] * l.tiles[1] * OUT * OUT * l.outs + kernels.count } else { 0 }
 }
 
@@ -338,12 +338,12 @@ pub(super) unsafe fn kernel_of(
                 unsafe {
                     let y = y.wrapping_add(image * g.output_len());
                     if copied != Some(image) {
-                        l.fill(x.wrapping_add(image * g.input_len()), copy);
+                        l.fill(kernels, x.wrapping_add(image * g.input_len()), copy);
                         if y_len > 0 {
                             for line in 0..l.to[0] {
                                 let from = y.add(line * l.to[1] * l.outs);
                                 let to = y_copy.add(line * l.tiles[1] * OUT * l.outs);
-                                from.copy_to_nonoverlapping(to, l.to[1] * l.outs);
+                                (kernels.copy)(from, to, l.to[1] * l.outs);
                             }
                         }
                         copied = Some(image);

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 /// Pairs of two registers.
 pub const WIDTH: usize = 32;
 
-pub static KERNELS: Kernels = {
+pub(super) static KERNELS: Kernels = {
     macro_rules! kernels {
         ($($rows:literal)*) => { &[$([kernel::<$rows, 1>, kernel::<$rows, 2>]),*] };
     }

@@ -117,7 +117,7 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
             source.operands.iter().for_each(|v| touch(*v, summed, cols, false));
             onto.iter().for_each(|v| touch(*v, rows, cols, false));
         }
-        Work::Convolve { geometry, turned, method, x, w } => {
+        Work::Convolve { geometry, turned, method, x, w, .. } => {
             geometry.check();
             method.check(geometry);
             let (from, to) = (geometry.input_places(), geometry.output_places());

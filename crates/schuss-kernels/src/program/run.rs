@@ -130,8 +130,9 @@ impl Run<'_> {
                         col += n;
                     }
                 }
-                Work::Convolve { geometry, turned, method, x, w } => {
-                    let own = convolution::scratch_len(self.isa, geometry, *turned, *method).next_multiple_of(16);
+                Work::Convolve { geometry, turned, method, factors, x, w } => {
+                    let own = convolution::scratch_len(self.isa, *factors, geometry, *turned, *method);
+                    let own = own.next_multiple_of(16);
                     let (own, more) = scratch.split_at_mut(own);
                     let finish = &self.finishes[call.finish.expect("a convolution has a finish")];
                     let places = if *turned { geometry.input_places() } else { geometry.output_places() };
@@ -140,11 +141,13 @@ impl Run<'_> {
                     let mut done = |tile: Tile| self.finish(finish, tile, more);
                     let mut target = self.target(finish, &mut done);
                     let (x, w) = (self.at(*x, 0, 0), self.at(*w, 0, 0));
-                    convolution::convolve(self.isa, geometry, *turned, images, x, w, *method, own, &mut target);
+                    let (isa, g) = (self.isa, geometry);
+                    convolution::convolve(isa, *factors, g, *turned, images, x, w, *method, own, &mut target);
                 }
-                Work::KernelOf { geometry, method, images, x, y, to, add } => {
+                Work::KernelOf { geometry, method, factors, images, x, y, to, add } => {
                     let (x, y, to) = (self.at(*x, 0, 0), self.at(*y, 0, 0), self.at(*to, rows.start, 0));
-                    convolution::kernel_of(self.isa, geometry, images.clone(), x, y, to, *add, *method, scratch);
+                    let (isa, g, images) = (self.isa, geometry, images.clone());
+                    convolution::kernel_of(isa, *factors, g, images, x, y, to, *add, *method, scratch);
                 }
                 Work::Windows { f, geometry, x, v } => {
                     let own = windows::scratch_len(*f, geometry).next_multiple_of(16);

@@ -2,7 +2,7 @@
 //! kept.
 
 use super::chunks::{KernelParts, SumParts};
-use super::rounded::RoundedProduct;
+use super::rounded::Rounded;
 use crate::graph::ops::argmax_last::ArgmaxLast;
 use crate::graph::ops::broadcast_to::BroadcastTo;
 use crate::graph::ops::concatenate::Concatenate;
@@ -30,6 +30,7 @@ use crate::graph::ops::window::Window;
 use crate::graph::ops::window_spread::WindowSpread;
 use crate::graph::ops::window_sum::WindowSum;
 use crate::graph::{Graph, Value};
+use schuss_kernels::Isa;
 use schuss_kernels::convolution::{Geometry, Method};
 use schuss_kernels::copies::Piece;
 use schuss_kernels::product::Factors;
@@ -50,9 +51,9 @@ pub enum Kernel {
     /// Sums over the rows of each part of the samples.
     SumParts { x: Value, parts: usize },
     /// A convolution, or from its outputs to its inputs.
-    Convolve { x: Value, w: Value, geometry: Geometry, turned: bool, method: Method },
+    Convolve { x: Value, w: Value, geometry: Geometry, turned: bool, method: Method, factors: Factors },
     /// The derivative by a convolution's kernel, for each part of the samples.
-    Correlate { x: Value, y: Value, geometry: Geometry, parts: usize, method: Method },
+    Correlate { x: Value, y: Value, geometry: Geometry, parts: usize, method: Method, factors: Factors },
     /// What becomes of windows that move over images, or back.
     Windows { f: WindowMap, x: Value, v: Option<Value>, geometry: Geometry },
     /// Samples put together from pieces of others, and of zeros: from where, numbers of a sample there, and what of it.
@@ -163,6 +164,8 @@ pub struct List<'g> {
     pub graph: &'g Graph,
     /// For how many samples.
     pub batch: usize,
+    /// With what instructions.
+    pub isa: Isa,
     /// In an order in which they can be computed.
     pub steps: Vec<Step>,
     /// Values that are computed again wherever they are used, by place in the graph.
@@ -175,10 +178,10 @@ pub struct List<'g> {
 
 impl<'g> List<'g> {
     /// Every operation that is needed for `roots` and `gradients` a step of its own. Roots are kept.
-    pub fn new(graph: &'g Graph, batch: usize, roots: &[Value], gradients: &[Value]) -> Self {
+    pub fn new(graph: &'g Graph, batch: usize, isa: Isa, roots: &[Value], gradients: &[Value]) -> Self {
         let needed = graph.needed_for(&[roots, gradients].concat());
         let (inline, roots, gradients) = (vec![false; needed.len()], roots.to_vec(), gradients.to_vec());
-        let mut list = List { graph, batch, steps: Vec::new(), inline, roots, gradients };
+        let mut list = List { graph, batch, isa, steps: Vec::new(), inline, roots, gradients };
         for v in graph.values().filter(|v| needed[v.index()]) {
             if let Some(step) = list.step_of(v) {
                 list.steps.push(step);
@@ -204,9 +207,8 @@ impl<'g> List<'g> {
         if g.operation::<BroadcastTo>(v).is_some() {
             return ends(Kernel::Spread { x: x(0) });
         }
-        let plain = g.operation::<MatMul>(v).map(|m| (m, Factors::F32));
-        let rounded = || g.operation::<RoundedProduct>(v).map(|r| (&r.product, Factors::Bf16));
-        if let Some((m, factors)) = plain.or_else(rounded) {
+        let (op, factors) = Rounded::split(g, v);
+        if let Some(m) = op.downcast_ref::<MatMul>() {
             let (transpose_a, transpose_b) = (m.transpose_a, m.transpose_b);
             return ends(Kernel::Product { a: x(0), b: x(1), transpose_a, transpose_b, factors });
         }
@@ -216,17 +218,18 @@ impl<'g> List<'g> {
         if let Some(op) = g.operation::<SumParts>(v) {
             return ends(Kernel::SumParts { x: x(0), parts: op.parts });
         }
-        if let Some(op) = g.operation::<Convolution>(v) {
-            let geometry = self.geometry(&op.window, op.groups, x(0), v);
-            return ends(Kernel::Convolve { x: x(0), w: x(1), geometry, turned: false, method: Method::Look });
+        let convolve =
+            |geometry, turned| Kernel::Convolve { x: x(0), w: x(1), geometry, turned, method: Method::Look, factors };
+        if let Some(op) = op.downcast_ref::<Convolution>() {
+            return ends(convolve(self.geometry(&op.window, op.groups, x(0), v), false));
         }
-        if let Some(op) = g.operation::<ConvolutionInput>(v) {
-            let geometry = self.geometry(&op.window, op.groups, v, x(0));
-            return ends(Kernel::Convolve { x: x(0), w: x(1), geometry, turned: true, method: Method::Look });
+        if let Some(op) = op.downcast_ref::<ConvolutionInput>() {
+            return ends(convolve(self.geometry(&op.window, op.groups, v, x(0)), true));
         }
-        if let Some(op) = g.operation::<KernelParts>(v) {
+        if let Some(op) = op.downcast_ref::<KernelParts>() {
             let geometry = self.geometry(&op.window, op.groups, x(0), x(1));
-            return ends(Kernel::Correlate { x: x(0), y: x(1), geometry, parts: op.parts, method: Method::Look });
+            let (x, y, parts, method) = (x(0), x(1), op.parts, Method::Look);
+            return ends(Kernel::Correlate { x, y, geometry, parts, method, factors });
         }
         if let Some(kernel) = self.windows_of(v).or_else(|| self.arrangement(v)) {
             return ends(kernel);

@@ -296,18 +296,20 @@ impl Lowering<'_> {
                 };
                 return (0..*parts).map(one).collect();
             }
-            Kernel::Convolve { x, w, geometry, turned, method } => {
+            Kernel::Convolve { x, w, geometry, turned, method, factors } => {
                 let channels = if *turned { geometry.outputs } else { geometry.channels };
                 let (x, w) = (self.dense(*x, channels), self.dense(*w, geometry.outputs));
-                Work::Convolve { geometry: *geometry, turned: *turned, method: *method, x, w }
+                let (geometry, turned, method, factors) = (*geometry, *turned, *method, *factors);
+                Work::Convolve { geometry, turned, method, factors, x, w }
             }
-            Kernel::Correlate { x, y, geometry, parts, method } => {
+            Kernel::Correlate { x, y, geometry, parts, method, factors } => {
                 let (samples, height) = (list.sizes(*x)[0], geometry.kernel_rows());
                 let (x, y) = (self.dense(*x, geometry.channels), self.dense(*y, geometry.outputs));
                 let to = self.dense(made(), cols);
                 let one = |i: usize| {
                     let images = share(samples, *parts, i);
-                    let work = Work::KernelOf { geometry: *geometry, method: *method, images, x, y, to, add: false };
+                    let (geometry, method, factors) = (*geometry, *method, *factors);
+                    let work = Work::KernelOf { geometry, method, factors, images, x, y, to, add: false };
                     Call { rows: i * height..(i + 1) * height, ..call(work, None) }
                 };
                 return (0..*parts).map(one).collect();
@@ -456,21 +458,27 @@ impl Lowering<'_> {
             None => format!("v{}", v.index()),
         };
         let turned = |v: Value, t: bool| format!("{}{}", word(v), if t { "ᵀ" } else { "" });
-        let by = |method: Method| if method == Method::Winograd { ", winograd" } else { "" };
+        let by = |method: Method| match method {
+            Method::Winograd => ", winograd",
+            Method::Sparse => ", sparse",
+            Method::Plain | Method::Look => "",
+        };
+        let taken = |factors: Factors| if factors == Factors::Bf16 { ", rounded" } else { "" };
         let what = match &step.kernel {
             Kernel::Map => "map".into(),
             Kernel::Product { a, b, transpose_a, transpose_b, factors } => {
-                let rounded = if *factors == Factors::Bf16 { ", rounded" } else { "" };
+                let rounded = taken(*factors);
                 format!("product {} · {}{rounded}", turned(*a, *transpose_a), turned(*b, *transpose_b))
             }
             Kernel::Sum { x } => format!("sum {}", word(*x)),
             Kernel::SumParts { x, parts } => format!("sum {} in {parts} parts", word(*x)),
-            Kernel::Convolve { x, w, turned, method, .. } => {
+            Kernel::Convolve { x, w, turned, method, factors, .. } => {
                 let turned = if *turned { ", turned" } else { "" };
-                format!("convolution {} ∗ {}{turned}{}", word(*x), word(*w), by(*method))
+                format!("convolution {} ∗ {}{turned}{}{}", word(*x), word(*w), by(*method), taken(*factors))
             }
-            Kernel::Correlate { x, y, parts, method, .. } => {
-                format!("kernel of convolution {} to {} in {parts} parts{}", word(*x), word(*y), by(*method))
+            Kernel::Correlate { x, y, parts, method, factors, .. } => {
+                let how = format!("{}{}", by(*method), taken(*factors));
+                format!("kernel of convolution {} to {} in {parts} parts{how}", word(*x), word(*y))
             }
             Kernel::Windows { f, x, v, .. } => {
                 let what = match f {

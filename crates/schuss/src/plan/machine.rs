@@ -529,7 +529,7 @@ impl Machine {
         }
         roots.iter_mut().for_each(|root| *root = map[root.index()]);
         let values: Vec<Value> = writes.iter().map(|t| t.value).collect();
-        let mut list = List::new(&graph, batch.max(1), &roots, &values);
+        let mut list = List::new(&graph, batch.max(1), self.options.isa, &roots, &values);
         let on = |name: &str| !self.options.without.iter().any(|n| n == name);
         PASSES.iter().filter(|p| on(p.name)).for_each(|p| (p.run)(&mut list));
         passes::write(&mut list, &writes, on(passes::UPDATE));

@@ -5,7 +5,7 @@
 
 use super::chunks::{KernelParts, PARTS, SumParts};
 use super::list::{List, frame_of};
-use super::rounded::RoundedProduct;
+use super::rounded::Rounded;
 use crate::error::Result;
 use crate::graph::ops::broadcast_to::BroadcastTo;
 use crate::graph::ops::constant::Constant;
@@ -19,6 +19,7 @@ use crate::graph::ops::squared_deviations::SquaredDeviations;
 use crate::graph::ops::sum_to::SumTo;
 use crate::graph::{Graph, Moment, Tensor, Value};
 use crate::shape::{Dim, Shape};
+use std::sync::Arc;
 
 /// The rewritten graph, and where each value of the old one is in it. Values that are `kept` stay what is computed.
 pub fn prepare(old: &Graph, batch: usize, kept: &[Value]) -> Result<(Graph, Vec<Value>)> {
@@ -53,14 +54,18 @@ pub fn prepare(old: &Graph, batch: usize, kept: &[Value]) -> Result<(Graph, Vec<
             map.push(g.apply_shared(&old.node(scatter).op, &[x, d])?);
             continue;
         }
-        if let Some((product, factors)) = RoundedProduct::of(old, v) {
-            map.push(g.apply(product, &factors.map(|x| map[x.index()]))?);
-            continue;
-        }
-        if let Some(kernel) = old.operation::<ConvolutionKernel>(v) {
+        let mut op = node.op.clone();
+        let kernel = old.operation::<ConvolutionKernel>(v);
+        if let Some(kernel) = kernel {
             let parts = g.shape(inputs[0]).sizes(batch)[0].min(PARTS);
-            let parts = KernelParts { parts, window: kernel.window.clone(), groups: kernel.groups };
-            let parts = g.apply(parts, &inputs)?;
+            op = Arc::new(KernelParts { parts, window: kernel.window.clone(), groups: kernel.groups });
+        }
+        if let Some(factors) = Rounded::factors(old, v) {
+            op = Arc::new(Rounded { product: op });
+            inputs = factors.iter().map(|x| map[x.index()]).collect();
+        }
+        if kernel.is_some() {
+            let parts = g.apply_shared(&op, &inputs)?;
             map.push(g.sum_to(parts, &node.shape)?);
             continue;
         }
@@ -72,7 +77,7 @@ pub fn prepare(old: &Graph, batch: usize, kept: &[Value]) -> Result<(Graph, Vec<
                 }
             }
         }
-        map.push(g.apply_shared(&node.op, &inputs)?);
+        map.push(g.apply_shared(&op, &inputs)?);
     }
     Ok((g, map))
 }

@@ -1,33 +1,48 @@
-//! A product that rounds its factors itself, so that the rounded ones need no place of their own. It stands in the prepared
-//! graph only.
+//! Products that round their factors themselves, so that the rounded ones need no place of their own. They stand in the
+//! prepared graph only.
 
 use crate::error::{Error, Result};
 use crate::graph::ops::bfloat16::Bfloat16;
+use crate::graph::ops::convolution::Convolution;
+use crate::graph::ops::convolution_input::ConvolutionInput;
+use crate::graph::ops::convolution_kernel::ConvolutionKernel;
 use crate::graph::ops::matmul::MatMul;
 use crate::graph::ops::{Derivatives, ElementwiseOperation, Operation};
 use crate::graph::{Graph, Moment, Tensor, Value};
 use crate::shape::Shape;
+use schuss_kernels::product::Factors;
+use std::any::Any;
+use std::sync::Arc;
 
-/// A matrix product of factors that are rounded to bfloat16.
+/// A product or a convolution of factors that are rounded to bfloat16.
 #[derive(Clone, Debug)]
-pub struct RoundedProduct {
-    /// Which of them lies transposed.
-    pub product: MatMul,
+pub struct Rounded {
+    /// Of the rounded ones.
+    pub product: Arc<dyn Operation>,
 }
 
-impl RoundedProduct {
-    /// In the place of a product of two rounded values: itself, and what they are before they are rounded.
-    pub fn of(g: &Graph, v: Value) -> Option<(Self, [Value; 2])> {
-        let product = g.operation::<MatMul>(v)?.clone();
+impl Rounded {
+    /// What a product's factors are before they are rounded, if both are.
+    pub fn factors(g: &Graph, v: Value) -> Option<[Value; 2]> {
+        let convolution = g.operation::<Convolution>(v).is_some() || g.operation::<ConvolutionInput>(v).is_some();
+        let product = g.operation::<MatMul>(v).is_some() || g.operation::<ConvolutionKernel>(v).is_some();
         let before = |x: Value| g.operation::<Bfloat16>(x).map(|_| g.node(x).inputs[0]);
-        let [x, y] = [g.node(v).inputs[0], g.node(v).inputs[1]];
-        Some((RoundedProduct { product }, [before(x)?, before(y)?]))
+        let inputs = &g.node(v).inputs;
+        if product || convolution { Some([before(inputs[0])?, before(inputs[1])?]) } else { None }
+    }
+
+    /// An operation, and what its factors are taken as.
+    pub fn split(g: &Graph, v: Value) -> (&dyn Any, Factors) {
+        match g.operation::<Rounded>(v) {
+            Some(rounded) => (rounded.product.as_ref(), Factors::Bf16),
+            None => (g.node(v).op.as_ref(), Factors::F32),
+        }
     }
 }
 
-impl Operation for RoundedProduct {
+impl Operation for Rounded {
     fn name(&self) -> &'static str {
-        "rounded_product"
+        "rounded"
     }
     fn shape(&self, x: &[&Shape]) -> Result<Shape> {
         self.product.shape(x)

@@ -42,7 +42,7 @@ pub unsafe fn kernel_of(
     y: *const f32,
     w: *mut f32,
     add: bool,
-    copy: *mut f32,
+    [copy, y_copy]: [*mut f32; 2],
     scratch: &mut Scratch,
 ) {
     let (outs, stretch, width) = (g.outputs, walk.stretch(), registers * kernels.count);
@@ -70,9 +70,10 @@ pub unsafe fn kernel_of(
     for image in images {
         // SAFETY: the image is one of those that can be read; windows lie within it or its copy.
         unsafe {
-            let (mut y, mut from) = (y.wrapping_add(image * g.output_len()), x.wrapping_add(image * walk.image_len()));
+            let (y, mut from) = (y.wrapping_add(image * g.output_len()), x.wrapping_add(image * walk.image_len()));
+            let mut y = kernels.rounded(y, y_copy, g.output_len());
             if walk.copy {
-                walk.fill(from, copy);
+                walk.fill(kernels, from, copy);
                 from = copy;
             }
             for row in 0..walk.row_count() {

@@ -1,17 +1,16 @@
-//! Convolutions with windows of 3 × 3 by a quarter of the products.
+//! How a convolution's products are made: all of them, a quarter of them, or those that are not 0.
 //!
-//! Decided by the graph and its sizes alone, so that a network is the same function for any number of threads. The
+//! Decided by the graph and its sizes alone (and by what the machine has), so that a network is the same function for any number of threads. The
 //! derivatives of a convolution that is pooled at once often stay as they are: most numbers they are made of are 0, and
 //! products with 0 are left out.
 
 use super::Pass;
 use crate::graph::Value;
-use crate::graph::ops::bfloat16::Bfloat16;
 use crate::graph::ops::greater::Greater;
 use crate::graph::ops::multiply::Multiply;
 use crate::graph::ops::pool_scatter::PoolScatter;
 use crate::plan::list::{Kernel, List};
-use schuss_kernels::convolution::{Method, suits_winograd, suits_winograd_kernel};
+use schuss_kernels::convolution::{self, Method};
 
 /// The pass.
 pub const PASS: Pass = Pass {
@@ -32,14 +31,16 @@ fn run(list: &mut List) {
 }
 
 fn method(list: &List, kernel: &Kernel) -> Option<Method> {
-    let suits = match kernel {
-        Kernel::Convolve { x, geometry, turned, .. } => suits_winograd(geometry, *turned, nonzero(list, *x)),
-        Kernel::Correlate { y, geometry, parts, .. } => {
-            suits_winograd_kernel(geometry, list.batch / parts, nonzero(list, *y))
+    let isa = list.isa;
+    match kernel {
+        Kernel::Convolve { x, geometry, turned, factors, .. } => {
+            Some(convolution::method(isa, *factors, geometry, *turned, nonzero(list, *x)))
         }
-        _ => false,
-    };
-    suits.then_some(Method::Winograd)
+        Kernel::Correlate { y, geometry, parts, factors, .. } => {
+            Some(convolution::kernel_method(isa, *factors, geometry, list.batch / parts, nonzero(list, *y)))
+        }
+        _ => None,
+    }
 }
 
 /// Of numbers behind a rectifier, the share that is likely to have been let through.
@@ -49,7 +50,7 @@ const RECTIFIED: f64 = 0.75;
 /// through by a rectifier.
 fn nonzero(list: &List, v: Value) -> f64 {
     let g = list.graph;
-    let keeps_zeros = g.operation::<Multiply>(v).is_some() || g.operation::<Bfloat16>(v).is_some();
+    let keeps_zeros = g.operation::<Multiply>(v).is_some();
     if g.operation::<Greater>(v).is_some() {
         RECTIFIED
     } else if g.operation::<PoolScatter>(v).is_some() {
