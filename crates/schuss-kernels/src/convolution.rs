@@ -8,7 +8,7 @@
 //! Every element is one chain of multiply-adds in a fixed order, whatever tile or thread it falls to.
 
 use crate::Isa;
-use crate::product::{Factors, Matrix, Tile};
+use crate::product::{Factors, Matrix, Segment, Tile};
 use crate::tape::BLOCK;
 use std::ops::Range;
 
@@ -164,16 +164,12 @@ pub enum Target<'a> {
     },
 }
 
-/// A stretch of inner steps: where it begins in A and in B.
-#[derive(Clone, Copy, Debug)]
-struct Segment {
-    a: usize,
-    b: usize,
-}
-
 /// Numbers of scratch memory for [`convolve`].
 pub fn scratch_len(isa: Isa, factors: Factors, g: &Geometry, turned: bool, method: Method) -> usize {
-    let kernels = kernels_for(isa, factors, g, method);
+    scratch_len_with(kernels_for(isa, factors, g, method), g, turned, method)
+}
+
+fn scratch_len_with(kernels: &Kernels, g: &Geometry, turned: bool, method: Method) -> usize {
     if method == Method::Winograd {
         return winograd::scratch_len(kernels, g, turned);
     }
@@ -183,7 +179,7 @@ pub fn scratch_len(isa: Isa, factors: Factors, g: &Geometry, turned: bool, metho
         true => (residue_copy_len(kernels, g), g.input_places() * width),
         false => (kernels.copy_len(&walk), 0),
     };
-    let panels = k * width + paired_len(kernels, k);
+    let panels = k * width + paired_len(kernels, product(walk.size), k);
     let own = if g.depthwise() { kernels.rounded_len(g.kernel_rows() * g.outputs) } else { 0 };
     let dense = 7 * LINE + copy + image + panels + own + BLOCK + segments_len(product(walk.size));
     if turned { dense.max(sparse::scratch_len(kernels, g, &walk)) } else { dense }
@@ -206,15 +202,18 @@ fn residue_copy_len(kernels: &Kernels, g: &Geometry) -> usize {
 
 /// Numbers of scratch memory for [`kernel_of`].
 pub fn kernel_scratch_len(isa: Isa, factors: Factors, g: &Geometry, method: Method) -> usize {
-    let kernels = kernels_for(isa, factors, g, method);
+    kernel_scratch_len_with(kernels_for(isa, factors, g, method), g, method)
+}
+
+fn kernel_scratch_len_with(kernels: &Kernels, g: &Geometry, method: Method) -> usize {
     if method == Method::Winograd {
         return winograd::kernel_scratch_len(kernels, g);
     }
     let walk = Walk::forward(kernels, g);
     let y = kernels.rounded_len(g.output_len());
-    let pairs = if kernels.pair.is_some() { pairs::scratch_len(kernels, g, &walk) } else { 0 };
     let sparse = sparse::kernel_scratch_len(kernels, g, &walk);
-    5 * LINE + kernels.copy_len(&walk) + y + segments_len(walk.row_count()).max(sparse) + pairs
+    let more = segments_len(walk.row_count()).max(sparse) + pairs::scratch_len(kernels, g, &walk);
+    5 * LINE + kernels.copy_len(&walk) + y + more
 }
 
 fn segments_len(count: usize) -> usize {
@@ -274,6 +273,21 @@ pub unsafe fn convolve(
     target: &mut Target,
 ) {
     let kernels = kernels_for(isa, factors, g, method);
+    // SAFETY: the caller's promise.
+    unsafe { convolve_with(kernels, g, turned, images, x, w, method, scratch, target) }
+}
+
+unsafe fn convolve_with(
+    kernels: &Kernels,
+    g: &Geometry,
+    turned: bool,
+    images: Range<usize>,
+    x: *const f32,
+    w: *const f32,
+    method: Method,
+    scratch: &mut [f32],
+    target: &mut Target,
+) {
     if method == Method::Winograd {
         // SAFETY: the caller's promise.
         return unsafe { winograd::convolve(kernels, g, turned, images, x, w, Scratch(scratch), target) };
@@ -290,7 +304,7 @@ pub unsafe fn convolve(
     let copy = taken(&mut scratch, kernels.copy_len(&walk));
     let k = product(walk.size) * walk.channels / walk.groups;
     let panel = scratch.take(k * kernels.width());
-    let pairs = scratch.take(paired_len(kernels, k));
+    let pairs = scratch.take(paired_len(kernels, product(walk.size), k));
     let block = scratch.take(BLOCK);
     let own = if turned { g.channels / g.groups } else { g.outputs / g.groups };
     if g.depthwise() {
@@ -438,8 +452,22 @@ pub unsafe fn kernel_of(
     method: Method,
     scratch: &mut [f32],
 ) {
-    let (kernels, mut scratch) = (kernels_for(isa, factors, g, method), Scratch(scratch));
-    let walk = Walk::forward(kernels, g);
+    // SAFETY: the caller's promise.
+    unsafe { kernel_of_with(kernels_for(isa, factors, g, method), g, images, x, y, w, add, method, scratch) }
+}
+
+unsafe fn kernel_of_with(
+    kernels: &Kernels,
+    g: &Geometry,
+    images: Range<usize>,
+    x: *const f32,
+    y: *const f32,
+    w: *mut f32,
+    add: bool,
+    method: Method,
+    scratch: &mut [f32],
+) {
+    let (walk, mut scratch) = (Walk::forward(kernels, g), Scratch(scratch));
     if method == Method::Winograd {
         // SAFETY: the caller's promise.
         return unsafe { winograd::kernel_of(kernels, g, images, x, y, w, add, scratch) };
@@ -451,8 +479,11 @@ pub unsafe fn kernel_of(
         return unsafe { sparse::kernel_of(kernels, g, &walk, images, x, y, w, add, [copy, y_copy], &mut scratch) };
     }
     let segments = scratch.segments(walk.row_count());
-    let mut pairs = kernels.pair.map(|pair| pairs::Pairs::new(kernels, pair, g, &walk, &mut scratch));
-    // SAFETY: the kernel can be written.
+    let old = add.then_some(w.cast_const());
+    // SAFETY: the kernel can be read and written.
+    let pairs =
+        unsafe { kernels.pair.map(|pair| (pair, pairs::Pairs::new(kernels, pair, g, &walk, old, &mut scratch))) };
+    // SAFETY: as above.
     unsafe {
         if !add {
             std::slice::from_raw_parts_mut(w, g.kernel_rows() * g.outputs).fill(0.0);
@@ -469,8 +500,8 @@ pub unsafe fn kernel_of(
             } else {
                 from
             };
-            if let Some(pairs) = &mut pairs {
-                pairs.kernel_of_image(kernels, &walk, segments, g, from, y, w);
+            if let Some((pair, pairs)) = &pairs {
+                pairs.image(kernels, *pair, &walk, segments, g, from, y, w);
                 continue;
             }
             let y = kernels.rounded(y, y_copy, g.output_len());
@@ -480,6 +511,10 @@ pub unsafe fn kernel_of(
                 kernel_of_image(kernels, &walk, segments, g, from, y, w);
             }
         }
+    }
+    if let Some((_, pairs)) = &pairs {
+        // SAFETY: as above.
+        unsafe { pairs.finish(kernels, g, w) };
     }
 }
 

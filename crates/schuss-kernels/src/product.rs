@@ -16,7 +16,7 @@ use crate::tape::BLOCK;
 use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
-mod amx;
+pub(crate) mod amx;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod bf16;
 #[cfg(target_arch = "x86_64")]
@@ -296,6 +296,14 @@ unsafe fn run_block(
             }
         }
     }
+}
+
+/// A stretch of inner steps: where it begins in A and in B.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Segment {
+    pub a: usize,
+    pub b: usize,
 }
 
 /// `kernel(k, cols, a, b, b_stride, c, c_stride, c_cols)`

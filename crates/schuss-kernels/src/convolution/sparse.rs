@@ -48,6 +48,14 @@ type Turn = unsafe fn(*const f32, usize, [usize; 2], *mut f32, usize);
 type Windows =
     unsafe fn(&[usize], *const u32, *const Entry, Range<usize>, usize, *const f32, [usize; 3], *mut f32, usize, usize);
 
+impl Sparse {
+    /// `turn(from, step, [rows, columns], to, step)`: rows become columns.
+    pub(super) unsafe fn turn(&self, from: *const f32, from_step: usize, size: [usize; 2], to: *mut f32, step: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { (self.turn)(from, from_step, size, to, step) }
+    }
+}
+
 /// What an instruction set brings.
 pub(super) struct Sparse {
     count: Count,
@@ -220,7 +228,7 @@ pub(super) unsafe fn kernel_of(
         if add {
             for n in 0..cut.stretches {
                 let (from, to) = (w.add(n * cut.stretch * outs), turned.add(n * cut.padded));
-                (kernels.sparse.turn)(from, outs, [cut.stretch, outs], to, row);
+                kernels.sparse.turn(from, outs, [cut.stretch, outs], to, row);
             }
         } else {
             std::slice::from_raw_parts_mut(turned, len).fill(0.0);
@@ -279,7 +287,7 @@ pub(super) unsafe fn kernel_of(
         // SAFETY: as above.
         unsafe {
             let (from, to) = (turned.add(n * cut.padded), w.add(n * cut.stretch * outs));
-            (kernels.sparse.turn)(from, row, [outs, cut.stretch], to, outs);
+            kernels.sparse.turn(from, row, [outs, cut.stretch], to, outs);
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) unsafe fn by_residues(
     let copy_len = residue_copy_len(kernels, g);
     let copy = scratch.take(copy_len);
     let panels = scratch.take(product(g.size) * outs * width);
-    let beside = scratch.take(paired_len(kernels, product(g.size) * outs));
+    let beside = scratch.take(paired_len(kernels, product(g.size), product(g.size) * outs));
     let image_of = scratch.take(g.input_places() * width);
     let segments = scratch.segments(product(g.size));
     for group in 0..g.groups {

@@ -6,20 +6,20 @@
 //! Formats: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18.
 
 use super::bf16::{WIDTH, pack, stretch};
-use super::{Kernel, Kernels, Matrix};
+use super::{Kernel, Kernels, Matrix, Segment};
 use crate::lane::{Avx512, Register};
 use std::arch::asm;
 use std::arch::x86_64::*;
 use std::sync::OnceLock;
 
 /// Rows of a strip: two tiles.
-const ROWS: usize = 32;
+pub const ROWS: usize = 32;
 /// Pairs of inner steps of a tile.
-const PAIRS: usize = 16;
+pub const PAIRS: usize = 16;
 
 macro_rules! kernels {
     ($dots:ty: $($rows:literal)*) => {{
-        const ALL: &[[Kernel; 2]] = &[$([kernel::<$dots, $rows>, kernel::<$dots, $rows>]),*];
+        const ALL: &[[Kernel; 2]] = &[$([kernel::<$dots, $rows, false>, kernel::<$dots, $rows, true>]),*];
         let (pack, pack_strip): (crate::product::Pack, crate::product::Pack) = (pack_panel, pack_strip);
         Kernels {
             strip: Some(pack_strip),
@@ -34,7 +34,7 @@ macro_rules! kernels {
     };
 }
 
-pub static KERNELS: Kernels = kernels!(Tiles);
+pub(super) static KERNELS: Kernels = kernels!(Tiles);
 
 /// Does this machine have the instructions, may this process use them, and do they give what is expected?
 pub fn available() -> bool {
@@ -67,25 +67,33 @@ fn permitted() -> bool {
     false
 }
 
-/// Do the instructions and the loop agree, up to the order of their sums?
+/// Do the instructions and the loop agree, up to the order of their sums, for every tile that is left out?
 unsafe fn agrees() -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { agree::<32, true>() && agree::<9, true>() && agree::<25, false>() && agree::<16, false>() }
+}
+
+unsafe fn agree<const HEIGHT: usize, const WIDE: bool>() -> bool {
     let number = |i: usize| (i * 37 % 101) as f32 / 101.0 - 0.5;
-    let pairs = 3 * PAIRS;
     let halves = |i: usize| u32::from((number(i).to_bits() >> 16) as u16) | (number(i + 7).to_bits() & 0xffff_0000);
-    let a: Vec<u32> = (0..ROWS * pairs).map(halves).collect();
-    let b: Vec<u32> = (0..WIDTH * pairs).map(|i| halves(3 * i + 1)).collect();
+    // Rows further apart than they are long, and two stretches.
+    let (pairs, a_row, b_row) = (2 * PAIRS, 150, WIDTH + 5);
+    let segments = &[Segment { a: 0, b: 0 }, Segment { a: 80, b: 3 * b_row }];
+    let a: Vec<u32> = (0..ROWS * a_row / 2 + 80).map(halves).collect();
+    let b: Vec<u32> = (0..(pairs + 4) * b_row).map(|i| halves(3 * i + 1)).collect();
+    let factors = Operands { segments, pairs, a: a.as_ptr().cast(), a_row, b: b.as_ptr(), b_row };
     let (mut found, mut wanted) = (Block::zeros(), Block::zeros());
     // SAFETY: the caller's promise; the arrays have these sizes.
     unsafe {
-        Tiles::block(pairs, a.as_ptr(), pairs, b.as_ptr(), &mut found);
-        Loop::block(pairs, a.as_ptr(), pairs, b.as_ptr(), &mut wanted);
+        Tiles::block::<HEIGHT, WIDE>(factors, &mut found);
+        Loop::block::<HEIGHT, WIDE>(factors, &mut wanted);
     }
     found.0.iter().zip(&wanted.0).all(|(x, y)| (x - y).abs() <= 1e-4)
 }
 
 /// Two by two tiles of C, row by row.
 #[repr(align(64))]
-struct Block([f32; ROWS * WIDTH]);
+pub struct Block([f32; ROWS * WIDTH]);
 
 impl Block {
     fn zeros() -> Self {
@@ -93,96 +101,232 @@ impl Block {
     }
 }
 
+/// What is multiplied.
+#[derive(Clone, Copy)]
+pub struct Operands<'a> {
+    /// Where stretches of inner steps begin: in numbers of A, and in pairs of B.
+    pub segments: &'a [Segment],
+    /// Pairs of a stretch, a multiple of [`PAIRS`].
+    pub pairs: usize,
+    /// Rows of numbers of 16 bits, some apart.
+    pub a: *const u16,
+    pub a_row: usize,
+    /// Rows of pairs, some apart.
+    pub b: *const u32,
+    pub b_row: usize,
+}
+
 /// What multiplies.
-trait Dots {
-    /// C = A · B: A has [`ROWS`] rows of `pairs`, `a_stride` apart; B has `pairs` rows of [`WIDTH`]; `pairs` is a multiple of
-    /// [`PAIRS`].
+pub trait Dots {
+    /// C = A · B over all segments: so many rows, and 16 columns or 32.
     ///
     /// # Safety
     /// A and B can be read; for [`Tiles`], the machine has the instructions.
-    unsafe fn block(pairs: usize, a: *const u32, a_stride: usize, b: *const u32, c: &mut Block);
+    unsafe fn block<const HEIGHT: usize, const WIDE: bool>(f: Operands, c: &mut Block);
 }
 
-struct Tiles;
-struct Loop;
+/// The instructions.
+pub struct Tiles;
+/// A loop in their place, for tests.
+pub struct Loop;
 
-/// How the eight tiles are laid out: palette 1, each of 16 rows of 64 bytes.
+/// How the eight tiles are laid out: palette 1, each of so many rows of 64 bytes. Tiles 0 and 1 are the upper ones of C, 2 and
+/// 3 the lower ones, 4 and 5 of A, 6 and 7 of B.
 #[repr(align(64))]
 struct Layout([u8; 64]);
 
-static LAYOUT: Layout = {
-    let mut bytes = [0; 64];
-    bytes[0] = 1;
-    let mut tile = 0;
-    while tile < 8 {
-        // Bytes of a row, 16 bits each; then rows.
-        bytes[16 + 2 * tile] = 64;
-        bytes[48 + tile] = 16;
-        tile += 1;
+impl Layout {
+    const fn new(height: usize) -> Self {
+        let (upper, lower) = if height > PAIRS { (PAIRS, height - PAIRS) } else { (height, PAIRS) };
+        let rows = [upper, upper, lower, lower, upper, lower, PAIRS, PAIRS];
+        let mut bytes = [0; 64];
+        bytes[0] = 1;
+        let mut tile = 0;
+        while tile < 8 {
+            // Bytes of a row, 16 bits each; then rows.
+            bytes[16 + 2 * tile] = 64;
+            bytes[48 + tile] = rows[tile] as u8;
+            tile += 1;
+        }
+        Layout(bytes)
     }
-    Layout(bytes)
+}
+
+static LAYOUTS: [Layout; ROWS] = {
+    let mut all = [const { Layout([0; 64]) }; ROWS];
+    let mut height = 1;
+    while height <= ROWS {
+        all[height - 1] = Layout::new(height);
+        height += 1;
+    }
+    all
 };
+
+/// What the instructions read: there are not enough registers for all of it.
+#[repr(C)]
+struct Arguments {
+    layout: *const u8,
+    segments: *const Segment,
+    count: usize,
+    steps: usize,
+    a: *const u16,
+    b: *const u32,
+    c: *mut f32,
+}
+
+/// A block of tiles, some of which are left out.
+macro_rules! tiles {
+    ($name:ident, [$($zero:literal),*], [$($multiply:literal),*], [$($store:literal),*]) => {
+        unsafe fn $name(arguments: &Arguments, a_bytes: usize, b_bytes: usize) {
+            // SAFETY: the caller's promise; the tiles of C are within the block, and nothing is left in the registers.
+            unsafe {
+                asm!(
+                    "mov {n}, [{args}]",
+                    "ldtilecfg [{n}]",
+                    $($zero,)*
+                    "mov {segment}, [{args} + 8]",
+                    "mov {count}, [{args} + 16]",
+                    "test {count}, {count}",
+                    "jz 5f",
+                    "2:",
+                    "mov {upper}, [{segment}]",
+                    "add {upper}, {upper}",
+                    "add {upper}, [{args} + 32]",
+                    "mov {lower}, {a_bytes}",
+                    "shl {lower}, 4",
+                    "add {lower}, {upper}",
+                    "mov {b}, [{segment} + 8]",
+                    "shl {b}, 2",
+                    "add {b}, [{args} + 40]",
+                    "mov {n}, [{args} + 24]",
+                    "test {n}, {n}",
+                    "jz 4f",
+                    "3:",
+                    $($multiply,)*
+                    "add {upper}, 64",
+                    "add {lower}, 64",
+                    "lea {b}, [{b} + 8*{b_bytes}]",
+                    "lea {b}, [{b} + 8*{b_bytes}]",
+                    "dec {n}",
+                    "jnz 3b",
+                    "4:",
+                    "add {segment}, 16",
+                    "dec {count}",
+                    "jnz 2b",
+                    "5:",
+                    "mov {b}, [{args} + 48]",
+                    "mov {n}, 128",
+                    $($store,)*
+                    "tilerelease",
+                    args = in(reg) arguments,
+                    a_bytes = in(reg) a_bytes,
+                    b_bytes = in(reg) b_bytes,
+                    n = out(reg) _,
+                    segment = out(reg) _,
+                    count = out(reg) _,
+                    upper = out(reg) _,
+                    lower = out(reg) _,
+                    b = out(reg) _,
+                    out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                    out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                    options(nostack),
+                );
+            }
+        }
+    };
+}
+tiles!(
+    all,
+    ["tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3"],
+    [
+        "tileloadd tmm4, [{upper} + {a_bytes}*1]",
+        "tileloadd tmm5, [{lower} + {a_bytes}*1]",
+        "tileloadd tmm6, [{b} + {b_bytes}*1]",
+        "tileloadd tmm7, [{b} + {b_bytes}*1 + 64]",
+        "tdpbf16ps tmm0, tmm4, tmm6",
+        "tdpbf16ps tmm1, tmm4, tmm7",
+        "tdpbf16ps tmm2, tmm5, tmm6",
+        "tdpbf16ps tmm3, tmm5, tmm7"
+    ],
+    [
+        "tilestored [{b} + {n}*1], tmm0",
+        "tilestored [{b} + {n}*1 + 64], tmm1",
+        "tilestored [{b} + {n}*1 + 2048], tmm2",
+        "tilestored [{b} + {n}*1 + 2112], tmm3"
+    ]
+);
+tiles!(
+    upper,
+    ["tilezero tmm0", "tilezero tmm1"],
+    [
+        "tileloadd tmm4, [{upper} + {a_bytes}*1]",
+        "tileloadd tmm6, [{b} + {b_bytes}*1]",
+        "tileloadd tmm7, [{b} + {b_bytes}*1 + 64]",
+        "tdpbf16ps tmm0, tmm4, tmm6",
+        "tdpbf16ps tmm1, tmm4, tmm7"
+    ],
+    ["tilestored [{b} + {n}*1], tmm0", "tilestored [{b} + {n}*1 + 64], tmm1"]
+);
+tiles!(
+    left,
+    ["tilezero tmm0", "tilezero tmm2"],
+    [
+        "tileloadd tmm4, [{upper} + {a_bytes}*1]",
+        "tileloadd tmm5, [{lower} + {a_bytes}*1]",
+        "tileloadd tmm6, [{b} + {b_bytes}*1]",
+        "tdpbf16ps tmm0, tmm4, tmm6",
+        "tdpbf16ps tmm2, tmm5, tmm6"
+    ],
+    ["tilestored [{b} + {n}*1], tmm0", "tilestored [{b} + {n}*1 + 2048], tmm2"]
+);
+tiles!(
+    corner,
+    ["tilezero tmm0"],
+    ["tileloadd tmm4, [{upper} + {a_bytes}*1]", "tileloadd tmm6, [{b} + {b_bytes}*1]", "tdpbf16ps tmm0, tmm4, tmm6"],
+    ["tilestored [{b} + {n}*1], tmm0"]
+);
 
 impl Dots for Tiles {
     #[inline(always)]
-    unsafe fn block(pairs: usize, a: *const u32, a_stride: usize, b: *const u32, c: &mut Block) {
-        let c = c.0.as_mut_ptr();
-        // SAFETY: the caller's promise; the tiles of C are within the block, and nothing is left in the registers.
+    unsafe fn block<const HEIGHT: usize, const WIDE: bool>(f: Operands, c: &mut Block) {
+        let arguments = Arguments {
+            layout: LAYOUTS[HEIGHT - 1].0.as_ptr(),
+            segments: f.segments.as_ptr(),
+            count: f.segments.len(),
+            steps: f.pairs / PAIRS,
+            a: f.a,
+            b: f.b,
+            c: c.0.as_mut_ptr(),
+        };
+        let (a_bytes, b_bytes) = (2 * f.a_row, 4 * f.b_row);
+        // SAFETY: the caller's promise.
         unsafe {
-            asm!(
-                "ldtilecfg [{layout}]",
-                "tilezero tmm0",
-                "tilezero tmm1",
-                "tilezero tmm2",
-                "tilezero tmm3",
-                "test {steps}, {steps}",
-                "jz 3f",
-                "2:",
-                "tileloadd tmm4, [{upper} + {a_bytes}*1]",
-                "tileloadd tmm5, [{lower} + {a_bytes}*1]",
-                "tileloadd tmm6, [{b} + {bytes}*1]",
-                "tileloadd tmm7, [{b} + {bytes}*1 + 64]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7",
-                "add {upper}, 64",
-                "add {lower}, 64",
-                "add {b}, 2048",
-                "dec {steps}",
-                "jnz 2b",
-                "3:",
-                "tilestored [{c} + {bytes}*1], tmm0",
-                "tilestored [{c} + {bytes}*1 + 64], tmm1",
-                "tilestored [{c} + {bytes}*1 + 2048], tmm2",
-                "tilestored [{c} + {bytes}*1 + 2112], tmm3",
-                "tilerelease",
-                layout = in(reg) LAYOUT.0.as_ptr(),
-                steps = inout(reg) pairs / PAIRS => _,
-                upper = inout(reg) a => _,
-                lower = inout(reg) a.wrapping_add(16 * a_stride) => _,
-                a_bytes = in(reg) 4 * a_stride,
-                b = inout(reg) b => _,
-                bytes = in(reg) 4 * WIDTH,
-                c = in(reg) c,
-                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                options(nostack),
-            );
+            match (HEIGHT > PAIRS, WIDE) {
+                (true, true) => all(&arguments, a_bytes, b_bytes),
+                (false, true) => upper(&arguments, a_bytes, b_bytes),
+                (true, false) => left(&arguments, a_bytes, b_bytes),
+                (false, false) => corner(&arguments, a_bytes, b_bytes),
+            }
         }
     }
 }
 
 impl Dots for Loop {
-    unsafe fn block(pairs: usize, a: *const u32, a_stride: usize, b: *const u32, c: &mut Block) {
+    unsafe fn block<const HEIGHT: usize, const WIDE: bool>(f: Operands, c: &mut Block) {
         let halves = |x: u32| [f32::from_bits(x << 16), f32::from_bits(x & 0xffff_0000)];
-        c.0.fill(0.0);
-        for (i, c) in c.0.iter_mut().enumerate() {
+        for (i, c) in c.0.iter_mut().enumerate().take(HEIGHT * WIDTH) {
             let (row, col) = (i / WIDTH, i % WIDTH);
-            for pair in 0..pairs {
-                // SAFETY: the caller's promise.
-                let [x, y] = unsafe { [*a.add(row * a_stride + pair), *b.add(pair * WIDTH + col)] }.map(halves);
-                *c += x[0] * y[0] + x[1] * y[1];
+            *c = 0.0;
+            for segment in f.segments {
+                for pair in 0..if col < if WIDE { 32 } else { 16 } { f.pairs } else { 0 } {
+                    // SAFETY: the caller's promise.
+                    let [x, y] = unsafe {
+                        let a = f.a.add(segment.a + row * f.a_row + 2 * pair).cast::<u32>().read_unaligned();
+                        [a, *f.b.add(segment.b + pair * f.b_row + col)]
+                    }
+                    .map(halves);
+                    *c += x[0] * y[0] + x[1] * y[1];
+                }
             }
         }
     }
@@ -190,7 +334,7 @@ impl Dots for Loop {
 
 /// Copies k rows of `cols` numbers together in pairs of rows, and zeros up to whole tiles.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-unsafe fn pack_panel(k: usize, cols: usize, from: Matrix, to: *mut f32) {
+pub unsafe fn pack_panel(k: usize, cols: usize, from: Matrix, to: *mut f32) {
     let (pairs, all) = (k.div_ceil(2), k.next_multiple_of(2 * PAIRS) / 2);
     // SAFETY: the caller's promise; a pair takes the place of a number.
     unsafe {
@@ -215,9 +359,34 @@ unsafe fn pack_strip(k: usize, rows: usize, from: Matrix, to: *mut f32) {
     }
 }
 
-/// ROWS × `c_cols` elements of C.
+/// HEIGHT × `c_cols` elements of C, or what is added to them.
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512bf16,avx2,fma")]
-unsafe fn kernel<D: Dots, const HEIGHT: usize>(
+pub unsafe fn dots<D: Dots, const HEIGHT: usize, const WIDE: bool>(
+    factors: Operands,
+    c: *mut f32,
+    c_stride: usize,
+    c_cols: usize,
+    add: bool,
+) {
+    let mut block = Block::zeros();
+    let parts = [Avx512::part(c_cols), Avx512::part(c_cols.saturating_sub(16))];
+    // SAFETY: the caller's promise.
+    unsafe {
+        D::block::<HEIGHT, WIDE>(factors, &mut block);
+        for (row, from) in block.0.chunks_exact(WIDTH).enumerate().take(HEIGHT) {
+            for (i, part) in parts.into_iter().enumerate().take(if WIDE { 2 } else { 1 }) {
+                let to = c.add(row * c_stride + 16 * i);
+                let sum = Avx512::load(from.as_ptr().add(16 * i));
+                let sum = if add { sum + Avx512::load_part(to, part) } else { sum };
+                sum.store_part(to, part);
+            }
+        }
+    }
+}
+
+/// The same as a kernel of matrices.
+#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512bf16,avx2,fma")]
+unsafe fn kernel<D: Dots, const HEIGHT: usize, const WIDE: bool>(
     pairs: usize,
     _cols: usize,
     a: Matrix,
@@ -227,17 +396,10 @@ unsafe fn kernel<D: Dots, const HEIGHT: usize>(
     c_stride: usize,
     c_cols: usize,
 ) {
-    let mut block = Block::zeros();
-    let parts = [Avx512::part(c_cols), Avx512::part(c_cols.saturating_sub(16))];
+    let (segments, a_row) = (&[Segment { a: 0, b: 0 }], 2 * a.row_stride);
+    let factors = Operands { segments, pairs, a: a.ptr.cast(), a_row, b: b.cast(), b_row: WIDTH };
     // SAFETY: the caller's promise: strips and panels are packed up to whole tiles.
-    unsafe {
-        D::block(pairs, a.ptr.cast(), a.row_stride, b.cast(), &mut block);
-        for (row, from) in block.0.chunks_exact(WIDTH).enumerate().take(HEIGHT) {
-            let to = c.add(row * c_stride);
-            Avx512::load(from.as_ptr()).store_part(to, parts[0]);
-            Avx512::load(from.as_ptr().add(16)).store_part(to.wrapping_add(16), parts[1]);
-        }
-    }
+    unsafe { dots::<D, HEIGHT, WIDE>(factors, c, c_stride, c_cols, false) }
 }
 
 #[cfg(test)]
