@@ -1,7 +1,8 @@
-//! What developers of schuss run: `cargo xtask check | oracle | new | kills | mutants | accuracy | states | precision | bench | scale`.
+//! What developers of schuss run: `cargo xtask check | oracle | new | kills | mutants | accuracy | states | precision | amx | bench | scale`.
 #![forbid(unsafe_code)]
 
 mod accuracy;
+mod amx;
 mod bench;
 mod check;
 mod command;
@@ -40,6 +41,8 @@ usage: cargo xtask TASK
                         benchmarks/state-accuracy.json --seeds 5 --threads 2
   precision [OPTIONS]   the same for products of bfloat16; writes benchmarks/precision-accuracy.json
         --only WORD (of a line's name) --precisions f32,bf16,f32x3 --threads 2
+  amx [OPTIONS]         the instructions for tiles in the emulator Bochs, from 3.1 on (without a system, as no Linux
+                        switches them on there): do they give what the loop gives? --bochs COMMAND
 ";
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
             "kills" => kills::kills(rest),
             "mutants" => mutants::mutants(rest),
             "accuracy" => accuracy::accuracy(rest),
+            "amx" => amx::amx(rest),
             "bench" => bench::bench(rest),
             "precision" => accuracy::precision(rest),
             "scale" => scale::scale(rest),
