@@ -7,6 +7,9 @@ use crate::registry::{Allowed, Default, Entry, Page, Setting};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::ScopedJoinHandle;
 
 pub(super) const ENTRY: Entry<AnyReader> = Entry {
     name: "cifar",
@@ -105,9 +108,9 @@ impl Reader for Cifar {
         let n = train.len();
         let (mut parts, mut files) = read_all(&train.into_iter().chain(test).collect::<Vec<_>>())?;
         let classes = self.classes(layout, path, &mut files)?;
-        let test = parts.split_off(n);
-        let train = self.dataset(layout, &parts, &classes)?;
-        let test = (!test.is_empty()).then(|| self.dataset(layout, &test, &classes)).transpose()?;
+        let mut test = parts.split_off(n);
+        let train = self.dataset(layout, &mut parts, &classes)?;
+        let test = (!test.is_empty()).then(|| self.dataset(layout, &mut test, &classes)).transpose()?;
         let schema = Schema { shape: train.shape.clone(), columns: Vec::new(), target: None, classes };
         Ok(Loaded { scale: Some(1.0 / 255.0), ..Loaded::new(train, test, files, schema) })
     }
@@ -121,8 +124,8 @@ impl Reader for Cifar {
                 (layout, test.or(train)?)
             }
         };
-        let (parts, mut files) = read_all(&jobs)?;
-        let mut data = pictures(parts.iter().map(|part| &part.pixels));
+        let (mut parts, mut files) = read_all(&jobs)?;
+        let mut data = pictures(&mut parts);
         if targets {
             let home = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
             // The model's label map says which of the two sets of labels it was trained on.
@@ -169,12 +172,22 @@ fn jobs(layout: Layout, folder: &Path) -> [Result<Vec<Job>>; 2] {
     })
 }
 
-/// The contents of files, read at the same time; the error is the first file's that has one.
+/// Files that are read at the same time at most: a packed one takes some three times its length meanwhile.
+const AT_ONCE: usize = 4;
+
+/// The contents of files; the error is the first file's that has one.
 fn read_all(jobs: &[Job]) -> Result<(Vec<Part>, Vec<FileRecord>)> {
-    std::thread::scope(|scope| {
-        let readers: Vec<_> = jobs.iter().map(|job| scope.spawn(move || read(job))).collect();
-        readers.into_iter().map(|r| r.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-    })
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(AT_ONCE);
+    let next = AtomicUsize::new(0);
+    let take = || std::iter::from_fn(|| Some(next.fetch_add(1, Relaxed)).filter(|i| *i < jobs.len()));
+    let read_some = || take().map(|i| (i, read(&jobs[i]))).collect::<Vec<_>>();
+    let mut all = std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..threads).map(|_| scope.spawn(read_some)).collect();
+        let join = |r: ScopedJoinHandle<_>| r.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        readers.into_iter().flat_map(join).collect::<Vec<_>>()
+    });
+    all.sort_by_key(|(i, _)| *i);
+    all.into_iter().map(|(_, read)| read).collect()
 }
 
 /// What is in a file.
@@ -188,17 +201,15 @@ struct Part {
 
 /// Reads a file. The layout says how long it may be, whatever an .xz file says of itself.
 fn read(job: &Job) -> Result<(Part, FileRecord)> {
-    let (bytes, record) = file::read(&job.path)?;
+    let (mut bytes, record) = file::read(&job.path)?;
     let size = job.layout.labels() + PICTURE;
     let most = size * job.pictures;
-    let bytes = if file::is_xz(&bytes) {
-        let mut contents = Vec::new();
+    if file::is_xz(&bytes) {
+        let mut contents = Vec::with_capacity(most + 1);
         let done = file::unxz(&bytes).take(most as u64 + 1).read_to_end(&mut contents);
         done.map_err(|e| file::damaged_xz(&job.path, format!("offset {}", contents.len()), &e))?;
-        contents
-    } else {
-        bytes
-    };
+        bytes = contents;
+    }
     let file = show(&job.path);
     if bytes.is_empty() || bytes.len() > most || !bytes.len().is_multiple_of(size) {
         let n = bytes.len();
@@ -208,16 +219,20 @@ fn read(job: &Job) -> Result<(Part, FileRecord)> {
     }
     let n = bytes.len() / size;
     let labels = bytes.chunks_exact(size).flat_map(|record| &record[..job.layout.labels()]).copied().collect();
-    let mut pixels = vec![0; n * PICTURE];
-    for (to, record) in pixels.chunks_exact_mut(PICTURE).zip(bytes.chunks_exact(size)) {
-        let planes = &record[job.layout.labels()..];
+    // Where the file's bytes are, as there is less of the pictures: the files are all read at once, and large.
+    let mut planes = [0; PICTURE];
+    for i in 0..n {
+        let from = i * size + job.layout.labels();
+        planes.copy_from_slice(&bytes[from..from + PICTURE]);
         let (red, rest) = planes.split_at(PLANE);
         let (green, blue) = rest.split_at(PLANE);
+        let to = &mut bytes[i * PICTURE..(i + 1) * PICTURE];
         for (((pixel, r), g), b) in to.chunks_exact_mut(CHANNELS).zip(red).zip(green).zip(blue) {
             pixel.copy_from_slice(&[*r, *g, *b]);
         }
     }
-    Ok((Part { file, labels, pixels }, record))
+    bytes.truncate(n * PICTURE);
+    Ok((Part { file, labels, pixels: bytes }, record))
 }
 
 impl Cifar {
@@ -272,17 +287,18 @@ impl Cifar {
         }
         Ok(labels)
     }
-    fn dataset(self, layout: Layout, parts: &[Part], classes: &[String]) -> Result<Dataset> {
+    fn dataset(self, layout: Layout, parts: &mut [Part], classes: &[String]) -> Result<Dataset> {
         let targets = Targets::Classes(self.labels(layout, parts, classes.len())?);
-        let pixels = pictures(parts.iter().map(|part| &part.pixels));
+        let pixels = pictures(parts);
         Ok(Dataset { targets, classes: classes.to_vec(), ..pixels })
     }
 }
 
-/// The pictures of several files, one file after another, without targets.
-fn pictures<'a>(parts: impl Iterator<Item = &'a Vec<u8>> + Clone) -> Dataset {
-    let mut pixels = Vec::with_capacity(parts.clone().map(Vec::len).sum());
-    parts.for_each(|part| pixels.extend_from_slice(part));
+/// The pictures of several files, one file after another, without targets; those of a file are given up once they are
+/// among the others.
+fn pictures(parts: &mut [Part]) -> Dataset {
+    let mut pixels = Vec::with_capacity(parts.iter().map(|part| part.pixels.len()).sum());
+    parts.iter_mut().for_each(|part| pixels.extend_from_slice(&std::mem::take(&mut part.pixels)));
     let (shape, features) = (vec![SIDE, SIDE, CHANNELS], Features::U8(pixels));
     Dataset { shape, features, targets: Targets::None, weights: None, classes: Vec::new() }
 }
