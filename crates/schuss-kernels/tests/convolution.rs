@@ -366,6 +366,43 @@ fn factors_are_rounded_on_the_way() {
     }
 }
 
+/// The choices that were measured (`examples/convolution_rates.rs`), with a margin on both sides of each border.
+#[test]
+fn the_method_that_was_fastest_is_chosen() {
+    let square = |side: usize, channels, outputs, size: usize| {
+        let g = geometry([1, side, side], channels, outputs, [1, size, size]);
+        padded(g, [0, size / 2, size / 2], [1, side, side])
+    };
+    let (isa, winograd, look) = (Isa::Portable, Method::Winograd, Method::Look);
+    // Of few channels and of other windows than 3 × 3 all products are taken.
+    for (side, channels, outputs, size) in [(32, 3, 64, 3), (28, 1, 32, 3), (14, 32, 64, 5), (16, 64, 64, 1)] {
+        let g = square(side, channels, outputs, size);
+        let all =
+            [method(isa, F32, &g, false, 1.0), method(isa, F32, &g, true, 1.0), kernel_method(isa, F32, &g, 8, 1.0)];
+        assert_eq!(all, [look; 3], "{g:?}");
+    }
+    for (side, channels) in [(32, 16), (16, 32), (8, 64), (15, 256)] {
+        let g = square(side, channels, channels, 3);
+        let all =
+            [method(isa, F32, &g, false, 1.0), method(isa, F32, &g, true, 1.0), kernel_method(isa, F32, &g, 8, 1.0)];
+        assert_eq!(all, [winograd; 3], "{g:?}");
+        // Where one number of ten is something, nine are sooner left out; of three, two are not.
+        let some = |nonzero| [method(isa, F32, &g, true, nonzero), kernel_method(isa, F32, &g, 8, nonzero)];
+        assert_eq!([some(0.1), some(0.3)], [[look; 2], [winograd; 2]], "{g:?}");
+    }
+    let small = square(32, 16, 16, 3);
+    assert_eq!([0.2, 0.27].map(|nonzero| method(isa, F32, &small, true, nonzero)), [look, winograd]);
+    // The sums of a large kernel come from far away for every number.
+    assert_eq!(kernel_method(isa, F32, &square(7, 256, 256, 3), 8, 0.15), winograd);
+    // Tiles that hang over small images still pay for the inputs, but not for the kernel.
+    let tiny = square(3, 256, 256, 3);
+    assert_eq!([method(isa, F32, &tiny, true, 1.0), kernel_method(isa, F32, &tiny, 8, 1.0)], [winograd, look]);
+    // A unit for bfloat16 takes all products where leaving some out gains less; without one it is as in f32.
+    let rounded = method(Isa::detect(), Bf16, &square(14, 32, 64, 5), false, 1.0);
+    assert!([Method::Plain, look].contains(&rounded), "{rounded:?}");
+    assert_eq!(method(isa, Bf16, &square(32, 16, 16, 3), false, 1.0), winograd);
+}
+
 #[test]
 #[should_panic(expected = "windows leave the padded input")]
 fn a_window_that_leaves_its_input_is_refused() {
