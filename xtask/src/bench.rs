@@ -42,10 +42,21 @@ type All = BTreeMap<(String, String), Times>;
 ///
 /// The command prints a line of JSON for each library: `peer`, `work`, `step_ms` (the median step), `min_ms`; `{work}` in it
 /// stands for the workload. With `--out FOLDER`, all lines go to `steps.jsonl` there, and the table and a picture to
-/// `speed.md` and `speed.svg`; with `--readme yes` the table goes to the README too.
+/// `speed.md` and `speed.svg`; with `--readme yes` the table goes to the README too. The roof is that of f32 in every
+/// `--precision`.
 pub fn bench(args: &[String]) -> Result {
-    let defaults = [("work", WORKS), ("rounds", "5"), ("seconds", "2"), ("peers", ""), ("out", ""), ("readme", "")];
-    let [works, rounds, seconds, peers, out, readme] = options(args, defaults)?;
+    let [works, rounds, seconds, peers, out, readme, precision] = options(
+        args,
+        [
+            ("work", WORKS),
+            ("rounds", "5"),
+            ("seconds", "2"),
+            ("peers", ""),
+            ("out", ""),
+            ("readme", ""),
+            ("precision", "f32"),
+        ],
+    )?;
     let rounds: usize = number("rounds", &rounds)?;
     let schuss = Schuss::build()?;
     let limits = |schuss: &Schuss| -> Result<Value> {
@@ -57,8 +68,9 @@ pub fn bench(args: &[String]) -> Result {
     let works: Vec<&str> = works.split(',').collect();
     for work in &works {
         for round in 1..=rounds {
-            let values = [("work", *work), ("seconds", &*seconds)];
-            let own = schuss.finish(schuss.command("bench --work {work} --seconds {seconds} --json", &values))?;
+            let values = [("work", *work), ("seconds", &*seconds), ("precision", &*precision)];
+            let command = "bench --work {work} --seconds {seconds} --precision {precision} --json";
+            let own = schuss.finish(schuss.command(command, &values))?;
             let others = if peers.is_empty() { Ok(Vec::new()) } else { asked(&peers.replace("{work}", work)) };
             // What was timed so far is worth keeping.
             let others = others.unwrap_or_else(|message| {

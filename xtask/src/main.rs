@@ -34,6 +34,7 @@ usage: cargo xtask TASK
   bench [OPTIONS]       training steps of schuss and of others in turn; ratios by the fastest step of all rounds
         --work tiny,logreg,mlp,widemlp,convnet,cnn3c3d,resnet20 --rounds 5 --seconds 2
         --peers 'COMMAND --work {work}' (prints a line of JSON for each: peer, work, step_ms, min_ms)
+        --precision f32 (schuss's own; the others' is their command's affair)
         --out FOLDER (writes steps.jsonl, speed.md, speed.svg there) --readme yes (the table into the README)
   scale [OPTIONS]       what a step costs against width, depth, batch and data, and on more threads; curves and a table
         --out benchmarks/scale --seconds 1
