@@ -38,7 +38,7 @@ pub fn summary(arguments: &arguments::Summary, out: &mut Output) -> Result {
     let setup = Setup::new(recipe.resolve(&tables)?, &tables)?;
     layers(&setup.summary()?, out)?;
     let (batch, mut machine) = (setup.batch_size()?, setup.machine()?);
-    let memory = machine.memory(batch)?;
+    let memory = machine.memory(batch, setup.evaluated())?;
     let together = memory.most() + setup.data_bytes() + OWN;
     let of = |bytes: usize| format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64);
     out.line(format!(

@@ -435,13 +435,15 @@ impl Machine {
         }
         self.plan(entry, batch.min(MICRO_BATCH))
     }
-    /// What a training step for this batch size takes.
-    pub fn memory(&mut self, batch: usize) -> Result<Memory> {
+    /// What a training step for this batch size takes, and an evaluation of so many samples.
+    pub fn memory(&mut self, batch: usize, evaluated: usize) -> Result<Memory> {
         let place = self.step_plan(batch)?;
         let variables = self.variables.sizes().iter().sum::<usize>() * size_of::<f32>();
         let bytes = |numbers: usize| numbers * size_of::<f32>();
         let evaluation = match self.evaluation {
-            Some(_) => Some(self.compile(Entry::Evaluate { weighted: false }, self.evaluated_at_once())?),
+            Some(_) => {
+                Some(self.compile(Entry::Evaluate { weighted: false }, self.evaluated_at_once().min(evaluated))?)
+            }
             None => None,
         };
         let (step, evaluation) = (&self.plans[place].lowered, evaluation.as_ref());

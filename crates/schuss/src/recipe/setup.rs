@@ -166,6 +166,10 @@ impl Setup {
             .map(Dataset::bytes)
             .sum()
     }
+    /// Samples of the largest set that is evaluated.
+    pub fn evaluated(&self) -> usize {
+        [self.validation.as_ref(), self.test.as_ref()].into_iter().flatten().map(Dataset::len).max().unwrap_or(1)
+    }
     /// Samples in each batch but the last.
     pub fn batch_size(&self) -> Result<usize> {
         self.recipe.fit_options().samples_in_batch(&self.recipe.optimizer, self.train.len())
