@@ -9,7 +9,7 @@ use schuss::{Error, Model};
 use std::path::Path;
 
 /// What the program takes by itself, about: it and its libraries in memory, stacks, what was read with.
-const OWN: usize = 12 << 20;
+const OWN: usize = 9 << 20;
 
 /// Layers, shapes, parameters and multiply-adds (of one sample at prediction) of a model, and the memory of a step; with
 /// `--plan` the plan of its training step.

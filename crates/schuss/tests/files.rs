@@ -252,7 +252,7 @@ fn a_snapshot_keeps_every_bit() {
     let folder = Folder::new("snapshot");
     let path = folder.file("last.safetensors");
     let wanted = snapshot();
-    wanted.write(&path).unwrap();
+    wanted.clone().write(&path).unwrap();
     let found = SnapshotFile::read(&path).unwrap();
     // Not `==`, for which NaN is not itself.
     assert_eq!(format!("{found:?}"), format!("{wanted:?}"));
@@ -260,7 +260,7 @@ fn a_snapshot_keeps_every_bit() {
     assert_eq!(bits(&found), bits(&wanted));
     let mut start = snapshot();
     start.snapshot.progress = Progress::new(0);
-    start.write(&path).unwrap();
+    start.clone().write(&path).unwrap();
     assert_eq!(SnapshotFile::read(&path).unwrap(), start);
     assert_eq!(SnapshotFile::read_if_there(&folder.file("none")).unwrap(), None);
 }

@@ -81,9 +81,9 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// The most at a time.
+    /// The most at a time, where a snapshot is kept while steps go on: a copy of all variables and the bytes of its file.
     pub fn most(&self) -> usize {
-        self.variables + self.step.max(self.evaluation) + self.scratch
+        self.variables + (self.step + 2 * self.variables).max(self.evaluation) + self.scratch
     }
 }
 

@@ -56,8 +56,8 @@ const NUMBERS: &str = "numbers/";
 
 impl SnapshotFile {
     /// Writes the file as a whole, or leaves what is there.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        self.to_tensors().write(path)
+    pub fn write(self, path: &Path) -> Result<()> {
+        self.into_tensors().write(path)
     }
     /// Reads the file; none if there is none.
     pub fn read_if_there(path: &Path) -> Result<Option<Self>> {
@@ -68,13 +68,13 @@ impl SnapshotFile {
         Self::from_tensors(Tensors::read(path)?).map_err(|e| e.at(show(path)))
     }
 
-    fn to_tensors(&self) -> Tensors {
-        let Snapshot { progress: p, updates, memory, variables } = &self.snapshot;
+    fn into_tensors(self) -> Tensors {
+        let Snapshot { progress: p, updates, memory, variables } = self.snapshot;
         let rows = &p.history.rows;
         let text = Text {
             format: FORMAT,
-            written: self.written.clone(),
-            updates: *updates,
+            written: self.written,
+            updates,
             epoch: p.epoch,
             step: p.step,
             stopped: p.stopped,
@@ -86,10 +86,10 @@ impl SnapshotFile {
             wait: p.best.wait,
         };
         let array = |prefix: &'static str| {
-            move |a: &Array| Tensor {
+            move |a: Array| Tensor {
                 name: format!("{prefix}{}", a.name),
-                shape: a.shape.clone(),
-                numbers: Numbers::F32(a.values.clone()),
+                shape: a.shape,
+                numbers: Numbers::F32(a.values),
             }
         };
         let numbers = |name: &str, x: Vec<f64>| Tensor {
@@ -98,9 +98,9 @@ impl SnapshotFile {
             numbers: Numbers::F64(x),
         };
         let sums = &p.running;
-        let mut tensors: Vec<Tensor> = variables.iter().map(array(VARIABLES)).collect();
-        tensors.extend(p.best.weights.iter().map(array(BEST)));
-        tensors.push(numbers("memory", memory.clone()));
+        let mut tensors: Vec<Tensor> = variables.into_iter().map(array(VARIABLES)).collect();
+        tensors.extend(p.best.weights.into_iter().map(array(BEST)));
+        tensors.push(numbers("memory", memory));
         tensors.push(numbers("running", [&[sums.loss, sums.penalty, sums.weight], sums.metrics.as_slice()].concat()));
         tensors.push(numbers("history", rows.iter().flat_map(|r| r.values.iter().map(|v| v.1)).collect()));
         tensors.push(numbers("rate", vec![p.scale, p.learning_rate]));

@@ -51,6 +51,17 @@ impl Numbers {
     }
 }
 
+impl Tensor {
+    /// As they stand in the file.
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(match &self.numbers {
+            Numbers::F32(x) => x.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Numbers::F64(x) => x.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Numbers::Other(_) => Vec::new(),
+        })
+    }
+}
+
 /// What a safetensors file holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensors {
@@ -65,16 +76,15 @@ impl Tensors {
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut tensors: Vec<&Tensor> = self.tensors.iter().collect();
         tensors.sort_by(|a, b| a.name.cmp(&b.name));
-        let stored: Vec<Stored> = tensors.iter().map(|t| Stored::of(t)).collect();
+        let stored = || tensors.iter().map(|t| (t.name.as_str(), Stored(t)));
         let metadata = self.text.clone().map(|mut text| {
-            let digest = digest(&text, stored.iter().map(|s| (s.name, s.dtype, s.shape, s.bytes.as_slice())));
+            let digest = digest(&text, stored().map(|(name, s)| (name, s.dtype(), s.0.shape.as_slice(), s.0.bytes())));
             if let Value::Object(object) = &mut text {
                 object.insert(SHA256.into(), digest.into());
             }
             HashMap::from([(KEY.to_owned(), canonical(&text))])
         });
-        let named = stored.iter().map(|s| (s.name, s));
-        safetensors::serialize(named, metadata).map_err(|e| Error::format("not-storable", format!("tensors: {e}")))
+        safetensors::serialize(stored(), metadata).map_err(|e| Error::format("not-storable", format!("tensors: {e}")))
     }
     /// Writes the file as a whole, or leaves what is there.
     pub fn write(&self, path: &Path) -> Result<()> {
@@ -102,7 +112,7 @@ impl Tensors {
         });
         let text = text.transpose()?.map(|mut text| {
             let stored = text.as_object_mut().and_then(|o| o.shift_remove(SHA256));
-            let parts = views.iter().map(|(name, v)| (*name, v.dtype(), v.shape(), v.data()));
+            let parts = views.iter().map(|(name, v)| (*name, v.dtype(), v.shape(), Cow::Borrowed(v.data())));
             if stored != Some(Value::String(digest(&text, parts))) {
                 return Err(Error::format(
                     "file-altered",
@@ -161,46 +171,40 @@ pub(super) fn canonical(value: &Value) -> String {
     sorted(value).to_string()
 }
 
-struct Stored<'a> {
-    name: &'a str,
-    dtype: Dtype,
-    shape: &'a [usize],
-    bytes: Vec<u8>,
-}
+/// A tensor as the format takes it: its bytes are made when they are asked for, one tensor's at a time.
+#[derive(Clone, Copy)]
+struct Stored<'a>(&'a Tensor);
 
-impl<'a> Stored<'a> {
-    fn of(tensor: &'a Tensor) -> Self {
-        let (dtype, bytes) = match &tensor.numbers {
-            Numbers::F32(x) => (Dtype::F32, x.iter().flat_map(|x| x.to_le_bytes()).collect()),
-            Numbers::F64(x) => (Dtype::F64, x.iter().flat_map(|x| x.to_le_bytes()).collect()),
-            Numbers::Other(kind) => unreachable!("numbers of type {kind} are read from files of others only"),
-        };
-        Stored { name: &tensor.name, dtype, shape: &tensor.shape, bytes }
-    }
-}
-
-impl View for &Stored<'_> {
+impl View for Stored<'_> {
     fn dtype(&self) -> Dtype {
-        self.dtype
+        match &self.0.numbers {
+            Numbers::F32(_) => Dtype::F32,
+            Numbers::F64(_) => Dtype::F64,
+            Numbers::Other(kind) => unreachable!("numbers of type {kind} are read from files of others only"),
+        }
     }
     fn shape(&self) -> &[usize] {
-        self.shape
+        &self.0.shape
     }
     fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
+        self.0.bytes()
     }
     fn data_len(&self) -> usize {
-        self.bytes.len()
+        match &self.0.numbers {
+            Numbers::F32(x) => size_of_val(x.as_slice()),
+            Numbers::F64(x) => size_of_val(x.as_slice()),
+            Numbers::Other(_) => 0,
+        }
     }
 }
 
 /// The SHA-256 of a text and tensors in the order of their names, in hexadecimal digits.
-fn digest<'a>(text: &Value, parts: impl Iterator<Item = (&'a str, Dtype, &'a [usize], &'a [u8])>) -> String {
+fn digest<'a>(text: &Value, parts: impl Iterator<Item = (&'a str, Dtype, &'a [usize], Cow<'a, [u8]>)>) -> String {
     let mut sha = Sha256::new();
     sha.update(canonical(text));
     for (name, dtype, shape, bytes) in parts {
         sha.update(format!("\n{name:?} {dtype} {shape:?}\n"));
-        sha.update(bytes);
+        sha.update(&bytes);
     }
     hex(&sha.finalize())
 }
