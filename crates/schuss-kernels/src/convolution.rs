@@ -12,6 +12,8 @@ use crate::product::{Factors, Matrix, Segment, Tile};
 use crate::tape::BLOCK;
 use std::ops::Range;
 
+mod geometry;
+mod method;
 mod pairs;
 mod registers;
 mod sparse;
@@ -19,137 +21,13 @@ mod strided;
 mod walk;
 mod winograd;
 
+pub use geometry::Geometry;
+pub use method::{Method, kernel_method, method};
 use pairs::{paired, paired_len};
 use registers::{Kernels, kernels};
 use strided::by_residues;
 use walk::{Residue, Walk, product};
 pub use winograd::together;
-
-/// How the products of a convolution are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Method {
-    /// All of them.
-    Plain,
-    /// Those with zeros are left out wherever that can be done.
-    Sparse,
-    /// Those with zeros are left out where there are enough of them. The bits are those of `Plain`.
-    Look,
-    /// A quarter of them, of numbers at points (`winograd`).
-    Winograd,
-}
-
-impl Method {
-    /// Panics if such a convolution cannot be computed so: then it would leave its arrays.
-    pub fn check(self, g: &Geometry) {
-        assert!(self != Method::Winograd || winograd::possible(g), "no plain windows of 3 × 3: {g:?}");
-    }
-}
-
-/// By which method the outputs or, if turned, the inputs are likely to be computed soonest, where such a share of the numbers
-/// that they are computed from is not 0.
-pub fn method(isa: Isa, factors: Factors, g: &Geometry, turned: bool, nonzero: f64) -> Method {
-    let sparse = if turned { sparse::share(nonzero) } else { 1.0 };
-    let unseen = if turned { sparse::share_unseen(isa, g, nonzero) } else { None };
-    let plain = pairs::share(isa, factors, g, if turned { g.channels } else { g.outputs } / g.groups);
-    soonest(plain, winograd::share(g, turned), sparse, unseen)
-}
-
-/// The same for the derivative by the kernel, over so many images at once.
-pub fn kernel_method(isa: Isa, factors: Factors, g: &Geometry, images: usize, nonzero: f64) -> Method {
-    let (sparse, unseen) = (sparse::kernel_share(g, nonzero), sparse::kernel_share_unseen(isa, g, nonzero));
-    let plain = pairs::share(isa, factors, g, g.outputs / g.groups);
-    soonest(plain, winograd::kernel_share(g, images), sparse, unseen)
-}
-
-/// Times as shares of what the plain sums take in f32, `plain` those with a unit for bfloat16. Leaving out products with zeros
-/// changes the last digits of that one's sums, so that there looking at the numbers is no choice.
-fn soonest(plain: Option<f64>, winograd: Option<f64>, sparse: f64, unseen: Option<f64>) -> Method {
-    let Some(plain) = plain else {
-        return if winograd.is_some_and(|share| share < sparse) { Method::Winograd } else { Method::Look };
-    };
-    let all = [(Some(plain), Method::Plain), (winograd, Method::Winograd), (unseen, Method::Sparse)];
-    let there = all.into_iter().filter_map(|(share, method)| Some((share?, method)));
-    there.min_by(|x, y| x.0.total_cmp(&y.0)).map_or(Method::Plain, |(_, method)| method)
-}
-
-/// A convolution of images `[spatial…, channels]` with 1 to 3 spatial axes, the missing ones in front of size 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Geometry {
-    /// Spatial sizes of the input.
-    pub input: [usize; 3],
-    /// Numbers at each of its places.
-    pub channels: usize,
-    /// Spatial sizes of the output.
-    pub output: [usize; 3],
-    /// Numbers at each of its places.
-    pub outputs: usize,
-    /// Sizes of the window.
-    pub size: [usize; 3],
-    /// From one window to the next.
-    pub strides: [usize; 3],
-    /// From one place of the window to the next.
-    pub dilation: [usize; 3],
-    /// Places of padding in front.
-    pub before: [usize; 3],
-    /// Parts that channels and outputs are cut into.
-    pub groups: usize,
-}
-
-impl Geometry {
-    /// Numbers of an input image.
-    pub fn input_len(&self) -> usize {
-        product(self.input) * self.channels
-    }
-    /// Places of an input image.
-    pub fn input_places(&self) -> usize {
-        product(self.input)
-    }
-    /// Places of an output image.
-    pub fn output_places(&self) -> usize {
-        product(self.output)
-    }
-    /// Numbers of an output image.
-    pub fn output_len(&self) -> usize {
-        product(self.output) * self.outputs
-    }
-    /// Rows of the kernel: places of the window times channels of a group.
-    pub fn kernel_rows(&self) -> usize {
-        product(self.size) * self.channels / self.groups
-    }
-    /// Panics if the parts don't fit together: then a walk would leave its image.
-    pub fn check(&self) {
-        let divides = |n: usize| self.groups > 0 && n.is_multiple_of(self.groups);
-        let groups = divides(self.channels) && divides(self.outputs);
-        assert!(groups && self.channels > 0 && self.outputs > 0, "groups must divide channels and outputs: {self:?}");
-        for i in 0..3 {
-            let least = self.size[i].min(self.strides[i]).min(self.dilation[i]).min(self.input[i]).min(self.output[i]);
-            assert!(least > 0, "a convolution without a place: {self:?}");
-            let span = (self.output[i] - 1) * self.strides[i] + self.reach(i);
-            let fits = self.before[i] < self.reach(i) && span < self.before[i] + self.input[i] + self.reach(i);
-            assert!(fits, "windows leave the padded input: {self:?}");
-        }
-    }
-    fn reach(&self, axis: usize) -> usize {
-        (self.size[axis] - 1) * self.dilation[axis] + 1
-    }
-    /// Does every channel go through a kernel of its own?
-    fn depthwise(&self) -> bool {
-        self.groups > 1 && self.groups == self.channels && self.channels == self.outputs
-    }
-    /// Do inputs some steps apart see different places of the window?
-    fn strided(&self) -> bool {
-        self.strides != [1; 3] && self.dilation == [1; 3] && !self.depthwise()
-    }
-    /// Every place within the strides.
-    fn residues(&self) -> impl Iterator<Item = [usize; 3]> + use<> {
-        let s = self.strides;
-        (0..product(s)).map(move |i| [i / s[1] / s[2], i / s[2] % s[1], i % s[2]])
-    }
-    /// Is each output a product of one place alone, so that images are but rows?
-    fn pointwise(&self) -> bool {
-        self.size == [1; 3] && self.strides == [1; 3] && self.input == self.output
-    }
-}
 
 /// Where finished numbers go.
 pub enum Target<'a> {
