@@ -1,6 +1,6 @@
 //! How a convolution's products are made: all of them, a quarter of them, or those that are not 0.
 //!
-//! Decided by the graph and its sizes alone (and by what the machine has), so that a network is the same function for any number of threads. The
+//! Decided by the graph, its sizes and what the machine has, so that a network is the same function for any number of threads. The
 //! derivatives of a convolution that is pooled at once often stay as they are: most numbers they are made of are 0, and
 //! products with 0 are left out.
 
