@@ -39,7 +39,7 @@ pub fn summary(arguments: &arguments::Summary, out: &mut Output) -> Result {
     layers(&setup.summary()?, out)?;
     let (batch, mut machine) = (setup.batch_size()?, setup.machine()?);
     let memory = machine.memory(batch, setup.evaluated())?;
-    let together = memory.most() + setup.data_bytes() + OWN;
+    let together = memory.most(setup.validates()) + setup.data_bytes() + OWN;
     let of = |bytes: usize| format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64);
     out.line(format!(
         "memory of a training step, batch {batch}: {} for variables, {} for what lives within it; data {}; evaluation {}",

@@ -81,9 +81,14 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// The most at a time, where a snapshot is kept while steps go on: a copy of all variables and the bytes of its file.
-    pub fn most(&self) -> usize {
-        self.variables + (self.step + 2 * self.variables).max(self.evaluation) + self.scratch
+    /// The most at a time, where a snapshot is kept while steps go on: a copy of all variables and the bytes of its file. If a
+    /// run validates, snapshots are also taken when an evaluation has just taken its memory, and the best weights are kept.
+    pub fn most(&self, validates: bool) -> usize {
+        let together = match validates {
+            true => self.step.max(self.evaluation) + 3 * self.variables,
+            false => (self.step + 2 * self.variables).max(self.evaluation),
+        };
+        self.variables + together + self.scratch
     }
 }
 

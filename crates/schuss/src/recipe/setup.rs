@@ -166,6 +166,10 @@ impl Setup {
             .map(Dataset::bytes)
             .sum()
     }
+    /// Is there a part to validate with after each epoch?
+    pub fn validates(&self) -> bool {
+        self.validation.is_some()
+    }
     /// Samples of the largest set that is evaluated.
     pub fn evaluated(&self) -> usize {
         [self.validation.as_ref(), self.test.as_ref()].into_iter().flatten().map(Dataset::len).max().unwrap_or(1)
