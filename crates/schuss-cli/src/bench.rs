@@ -8,7 +8,7 @@ use schuss::graph::Precision;
 use schuss::lab::{Bench, workloads};
 use schuss::plan::Options;
 use schuss::recipe::Tables;
-use schuss_kernels::limits::{bandwidth, dispatch, multiply_adds};
+use schuss_kernels::limits::{bandwidth, dispatch, multiply_adds, products_of_bfloat16};
 use schuss_kernels::{Isa, Pool};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -121,16 +121,25 @@ fn limits(arguments: &arguments::Bench, out: &mut Output) -> Result {
     let (isa, threads) = (isa()?, threads(arguments)?);
     let (one, all) = (Pool::new(1), Pool::new(threads));
     let (alone, together) = (multiply_adds(isa, &one) * 1e-9, multiply_adds(isa, &all) * 1e-9);
+    let unit = products_of_bfloat16(isa, &all).map(|(name, together)| {
+        (name, together * 1e-9, products_of_bfloat16(isa, &one).map_or(0.0, |(_, alone)| alone * 1e-9))
+    });
     let (memory, asked) = (bandwidth(isa, &all) * 1e-9, dispatch(&all) * 1e6);
     let round = |x: f64| (x * 100.0).round() / 100.0;
     if arguments.json {
         out.line(json!({
             "isa": isa.name(), "threads": threads, "gflop_per_s_one_thread": round(alone),
             "gflop_per_s": round(together), "gb_per_s": round(memory), "dispatch_us": round(asked),
+            "bfloat16_unit": unit.map(|(name, _, _)| name),
+            "bfloat16_gflop_per_s_one_thread": unit.map(|(_, _, alone)| round(alone)),
+            "bfloat16_gflop_per_s": unit.map(|(_, together, _)| round(together)),
         }))?;
         return Ok(());
     }
     out.line(format!("multiply-adds   {together:.0} GFLOP/s, {alone:.0} of one thread alone ({})", isa.name()))?;
+    if let Some((name, together, alone)) = unit {
+        out.line(format!("of bfloat16     {together:.0} GFLOP/s, {alone:.0} of one thread alone ({name})"))?;
+    }
     out.line(format!("memory          {memory:.1} GB/s, reading two arrays and writing one"))?;
     out.line(format!("dispatch        {asked:.2} µs until {threads} threads have done nothing"))?;
     Ok(())

@@ -21,7 +21,7 @@ pub struct Segment {
 #[path = "../src/product/amx/tiles.rs"]
 mod tiles;
 
-use tiles::{Block, Dots, Loop, Operands, Tiles};
+use tiles::{Block, Dots, Loop, Operands, Sums, Tiles, release};
 
 /// The emulator's port for text.
 struct Port;
@@ -86,16 +86,20 @@ fn halves(i: usize, seed: usize) -> u32 {
 fn compared<const HEIGHT: usize, const WIDE: bool>() -> (f32, usize) {
     let segments = [Segment { a: 0, b: 0 }, Segment { a: 33, b: 3 * B_ROW }, Segment { a: 1, b: 40 }];
     let (mut worst, mut wrong) = (0f32, 0);
-    for (count, pairs) in [(0, 16), (1, 16), (1, 48), (3, 32)] {
+    for (count, pairs, more, add) in [(0, 16, 0, true), (1, 16, 0, false), (1, 48, 7, true), (3, 32, 0, false)] {
         let (a, b) = ((&raw const A).cast(), (&raw const B).cast());
-        let f = Operands { segments: &segments[..count], pairs, a, a_row: A_ROW, b, b_row: B_ROW };
-        let (mut found, mut wanted) = (Block::zeros(), Block::zeros());
-        found.0.fill(7.0);
-        wanted.0.fill(7.0);
+        let a_step = 2 * PAIRS + more;
+        let a_lower = PAIRS * A_ROW + more;
+        let f = Operands { segments: &segments[..count], pairs, a, a_row: A_ROW, a_step, a_lower, b, b_row: B_ROW };
+        let rows = [HEIGHT.min(PAIRS), HEIGHT.saturating_sub(PAIRS)];
+        let sums = |c: &mut Block| Sums { c: c.0.as_mut_ptr(), c_row: WIDTH, c_lower: PAIRS * WIDTH, add };
+        let (mut found, mut wanted) = (Block([7.0; ROWS * WIDTH]), Block([7.0; ROWS * WIDTH]));
         // SAFETY: the arrays are longer than what is read, and the instructions are switched on.
         unsafe {
-            Tiles::block::<HEIGHT, WIDE>(f, &mut found);
-            Loop::block::<HEIGHT, WIDE>(f, &mut wanted);
+            Tiles::lay_out(rows);
+            Tiles::block(rows, WIDE, f, sums(&mut found));
+            Loop::block(rows, WIDE, f, sums(&mut wanted));
+            release();
         }
         for row in 0..HEIGHT {
             for col in 0..if WIDE { 32 } else { 16 } {

@@ -8,6 +8,8 @@
 //! Every element is one chain of multiply-adds in a fixed order, whatever tile or thread it falls to.
 
 use crate::Isa;
+#[cfg(target_arch = "x86_64")]
+use crate::product::amx;
 use crate::product::{Factors, Matrix, Segment, Tile};
 use crate::tape::BLOCK;
 use std::ops::Range;
@@ -18,6 +20,8 @@ mod pairs;
 mod registers;
 mod sparse;
 mod strided;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
 mod walk;
 mod winograd;
 
@@ -44,7 +48,18 @@ pub enum Target<'a> {
 
 /// Numbers of scratch memory for [`convolve`].
 pub fn scratch_len(isa: Isa, factors: Factors, g: &Geometry, turned: bool, method: Method) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if in_tiles(isa, factors, g, method) {
+        return tiles::scratch_len(pairs::copies(), g, turned);
+    }
     scratch_len_with(kernels_for(isa, factors, g, method), g, turned, method)
+}
+
+/// Are the products made in tiles of bfloat16?
+#[cfg(target_arch = "x86_64")]
+fn in_tiles(isa: Isa, factors: Factors, g: &Geometry, method: Method) -> bool {
+    let all = matches!(method, Method::Plain | Method::Look);
+    factors == Factors::Bf16 && all && tiles::possible(g) && crate::product::tiles(isa)
 }
 
 fn scratch_len_with(kernels: &Kernels, g: &Geometry, turned: bool, method: Method) -> usize {
@@ -61,6 +76,15 @@ fn scratch_len_with(kernels: &Kernels, g: &Geometry, turned: bool, method: Metho
     let own = if g.depthwise() { kernels.rounded_len(g.kernel_rows() * g.outputs) } else { 0 };
     let dense = 7 * LINE + copy + image + panels + own + BLOCK + segments_len(product(walk.size));
     if turned { dense.max(sparse::scratch_len(kernels, g, &walk)) } else { dense }
+}
+
+/// The time that all products take with a unit for bfloat16 that would be used, as a share of what they take in f32.
+fn unit_share(isa: Isa, factors: Factors, g: &Geometry, columns: usize) -> Option<f64> {
+    #[cfg(target_arch = "x86_64")]
+    if in_tiles(isa, factors, g, Method::Plain) {
+        return Some(tiles::SHARE);
+    }
+    pairs::share(isa, factors, g, columns)
 }
 
 /// The kernels: those of the machine's unit for bfloat16, where it has one and these can be taken.
@@ -80,6 +104,10 @@ fn residue_copy_len(kernels: &Kernels, g: &Geometry) -> usize {
 
 /// Numbers of scratch memory for [`kernel_of`].
 pub fn kernel_scratch_len(isa: Isa, factors: Factors, g: &Geometry, method: Method) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if in_tiles(isa, factors, g, method) {
+        return tiles::kernel_scratch_len(g);
+    }
     kernel_scratch_len_with(kernels_for(isa, factors, g, method), g, method)
 }
 
@@ -150,6 +178,13 @@ pub unsafe fn convolve(
     scratch: &mut [f32],
     target: &mut Target,
 ) {
+    #[cfg(target_arch = "x86_64")]
+    if in_tiles(isa, factors, g, method) {
+        let kernels = pairs::copies();
+        // SAFETY: the caller's promise; the machine has tiles.
+        unsafe { tiles::convolve::<amx::Tiles>(kernels, g, turned, images, x, w, Scratch(scratch), target) };
+        return amx::release_tiles();
+    }
     let kernels = kernels_for(isa, factors, g, method);
     // SAFETY: the caller's promise.
     unsafe { convolve_with(kernels, g, turned, images, x, w, method, scratch, target) }
@@ -330,6 +365,12 @@ pub unsafe fn kernel_of(
     method: Method,
     scratch: &mut [f32],
 ) {
+    #[cfg(target_arch = "x86_64")]
+    if in_tiles(isa, factors, g, method) {
+        // SAFETY: the caller's promise; the machine has tiles.
+        unsafe { tiles::kernel_of::<amx::Tiles>(g, images, x, y, w, add, Scratch(scratch)) };
+        return amx::release_tiles();
+    }
     // SAFETY: the caller's promise.
     unsafe { kernel_of_with(kernels_for(isa, factors, g, method), g, images, x, y, w, add, method, scratch) }
 }
@@ -357,11 +398,8 @@ unsafe fn kernel_of_with(
         return unsafe { sparse::kernel_of(kernels, g, &walk, images, x, y, w, add, [copy, y_copy], &mut scratch) };
     }
     let segments = scratch.segments(walk.row_count());
-    let old = add.then_some(w.cast_const());
-    // SAFETY: the kernel can be read and written.
-    let pairs =
-        unsafe { kernels.pair.map(|pair| (pair, pairs::Pairs::new(kernels, pair, g, &walk, old, &mut scratch))) };
-    // SAFETY: as above.
+    let pairs = kernels.pair.map(|pair| (pair, pairs::Pairs::new(kernels, g, &walk, &mut scratch)));
+    // SAFETY: the kernel can be written.
     unsafe {
         if !add {
             std::slice::from_raw_parts_mut(w, g.kernel_rows() * g.outputs).fill(0.0);
@@ -389,10 +427,6 @@ unsafe fn kernel_of_with(
                 kernel_of_image(kernels, &walk, segments, g, from, y, w);
             }
         }
-    }
-    if let Some((_, pairs)) = &pairs {
-        // SAFETY: as above.
-        unsafe { pairs.finish(kernels, g, w) };
     }
 }
 

@@ -75,6 +75,35 @@ pub fn multiply_adds(isa: Isa, pool: &Pool) -> f64 {
     total.into_inner().expect("no thread panics here")
 }
 
+/// The same for products of bfloat16 in the machine's unit for them, which reads its factors from the first level of the cache,
+/// and the unit's name; none if it has none that is faster than multiply-adds in f32.
+pub fn products_of_bfloat16(isa: Isa, pool: &Pool) -> Option<(&'static str, f64)> {
+    #[cfg(target_arch = "x86_64")]
+    if isa == Isa::Avx512 && isa.available() {
+        use crate::product::{amx, bf16};
+        let (name, run): (_, fn(usize) -> usize) = if amx::available() {
+            ("AMX", amx::multiply)
+        } else if bf16::fast() {
+            ("AVX-512", bf16::multiply)
+        } else {
+            return None;
+        };
+        let total = Mutex::new(0.0);
+        pool.run(&|_| {
+            let mut best = 0.0f64;
+            for _ in 0..40 {
+                let start = Instant::now();
+                let done = run(black_box(ROUNDS));
+                best = best.max(done as f64 / start.elapsed().as_secs_f64());
+            }
+            *total.lock().expect("no thread panics here") += best;
+        });
+        return Some((name, total.into_inner().expect("no thread panics here")));
+    }
+    let _ = (isa, pool);
+    None
+}
+
 /// Bytes a second that all threads of the pool move together, to and from memory beyond the caches: y ← a x + y, which
 /// reads two arrays and writes one, the best of some tries.
 pub fn bandwidth(isa: Isa, pool: &Pool) -> f64 {
@@ -129,6 +158,9 @@ mod tests {
         let pool = Pool::new(2);
         let rate = multiply_adds(Isa::detect(), &pool);
         assert!((1e8..1e13).contains(&rate), "{rate}");
+        if let Some((name, unit)) = products_of_bfloat16(Isa::detect(), &pool) {
+            assert!((rate..1e14).contains(&unit), "{name}: {unit}");
+        }
         assert!(bandwidth(Isa::detect(), &pool) > 1e7);
         assert!((0.0..1.0).contains(&dispatch(&pool)));
     }

@@ -19,6 +19,7 @@ use std::ops::Range;
 pub(crate) mod amx;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod bf16;
+mod cut;
 #[cfg(target_arch = "x86_64")]
 mod narrow;
 mod registers;
@@ -38,6 +39,9 @@ pub enum Factors {
     /// Where the machine has a fast unit for that, two products are added at a time, so that the order of a sum is
     /// another one.
     Bf16,
+    /// Each cut into two numbers of bfloat16, the nearest and the nearest to what that lacks; of the four products of those the
+    /// three greater ones are added. Of matrices only.
+    Cut,
 }
 
 /// A matrix in memory: element (i, j) is at `ptr + i · row_stride + j · col_stride`.
@@ -68,14 +72,50 @@ pub struct Tile {
     pub stride: usize,
 }
 
-enum Target<'a> {
+pub(crate) enum Target<'a> {
     Tiles(&'a mut dyn FnMut(Tile)),
     Store { to: *mut f32, stride: usize },
 }
 
 /// Numbers of scratch memory that a product of these sizes needs.
 pub fn scratch_len(isa: Isa, factors: Factors, m: usize, k: usize) -> usize {
-    kernels(isa, factors).scratch_len(m, k)
+    match factors {
+        #[cfg(target_arch = "x86_64")]
+        Factors::Bf16 if tiles(isa) => amx::scratch_len(m, k, 1),
+        #[cfg(target_arch = "x86_64")]
+        Factors::Cut if tiles(isa) => amx::scratch_len(m, k, 2),
+        Factors::Cut => cut::scratch_len(isa, m, k),
+        _ => kernels(isa, factors).scratch_len(m, k),
+    }
+}
+
+/// By tiles where the machine has them, or by kernels.
+unsafe fn compute(
+    isa: Isa,
+    factors: Factors,
+    rows: Range<usize>,
+    cols: Range<usize>,
+    k: usize,
+    a: Matrix,
+    b: Matrix,
+    scratch: &mut [f32],
+    target: Target,
+) {
+    // SAFETY: the caller's promise; the machine has tiles where they are taken.
+    unsafe {
+        match factors {
+            #[cfg(target_arch = "x86_64")]
+            Factors::Bf16 if tiles(isa) => amx::run::<amx::Tiles, 1>(rows, cols, k, a, b, scratch, target),
+            #[cfg(target_arch = "x86_64")]
+            Factors::Cut if tiles(isa) => amx::run::<amx::Tiles, 2>(rows, cols, k, a, b, scratch, target),
+            Factors::Cut => cut::run_cut(isa, rows, cols, k, a, b, scratch, target),
+            _ => run(kernels(isa, factors), rows, cols, k, a, b, scratch, target),
+        }
+    }
+    #[cfg(target_arch = "x86_64")]
+    if factors != Factors::F32 {
+        amx::release_tiles();
+    }
 }
 
 /// Rows and columns of a tile: ranges that are multiples of them waste nothing.
@@ -112,7 +152,7 @@ pub unsafe fn product(
     epilogue: &mut dyn FnMut(Tile),
 ) {
     // SAFETY: the caller's promise.
-    unsafe { run(kernels(isa, factors), rows, cols, k, a, b, scratch, Target::Tiles(epilogue)) }
+    unsafe { compute(isa, factors, rows, cols, k, a, b, scratch, Target::Tiles(epilogue)) }
 }
 
 /// Computes the elements of C in `rows` × `cols` and writes them to `c`, where row i starts at `c + i · stride`.
@@ -135,7 +175,7 @@ pub unsafe fn product_into(
     stride: usize,
 ) {
     // SAFETY: the caller's promise.
-    unsafe { run(kernels(isa, factors), rows, cols, k, a, b, scratch, Target::Store { to: c, stride }) }
+    unsafe { compute(isa, factors, rows, cols, k, a, b, scratch, Target::Store { to: c, stride }) }
 }
 
 /// Numbers in a cache line.
@@ -174,14 +214,11 @@ unsafe fn run(
         let rows = row..rows.end.min(row + kernels.copied(rows.len(), k));
         let (mut at, mut heights, mut place) = (row, kernels.heights(rows.len()), block.as_mut_ptr());
         while let Some(strip) = heights.next() {
-            let (pack, count) = match kernels.strip {
-                Some(pack) => (pack, strip),
-                None => (kernels.pack, strip + heights.next().unwrap_or(0)),
-            };
+            let count = strip + heights.next().unwrap_or(0);
             // SAFETY: the rows are within A, seen as columns; the block has room for these panels.
             unsafe {
                 let ptr = a.ptr.wrapping_add(at * a.row_stride);
-                pack(k, count, Matrix { ptr, row_stride: a.col_stride, col_stride: a.row_stride }, place);
+                (kernels.pack)(k, count, Matrix { ptr, row_stride: a.col_stride, col_stride: a.row_stride }, place);
                 place = place.add(kernels.panel(k));
             }
             at += count;
@@ -222,7 +259,7 @@ unsafe fn run_narrow(
 enum Rows {
     /// In A, whose first row is row 0.
     There(Matrix),
-    /// In panels: one a panel where strips are packed in a way of their own, else two beside each other.
+    /// In panels, of which each holds two beside each other.
     Copied(*const f32),
 }
 
@@ -274,10 +311,6 @@ unsafe fn run_block(
             };
             let a = match a {
                 Rows::There(a) => Matrix { ptr: a.ptr.wrapping_add(row * a.row_stride), ..a },
-                Rows::Copied(panels) if kernels.strip.is_some() => {
-                    let ptr = panels.wrapping_add(strip * kernels.panel(k));
-                    Matrix { ptr, row_stride: kernels.steps(k), col_stride: 1 }
-                }
                 Rows::Copied(panels) => {
                     let ptr = panels.wrapping_add(strip / 2 * kernels.panel(k) + strip % 2 * before);
                     Matrix { ptr, row_stride: 1, col_stride: width }
@@ -321,14 +354,10 @@ struct Kernels {
     kernels: &'static [[Kernel; 2]],
     /// Copies a panel of B together, or two strips of A as columns.
     pack: Pack,
-    /// Copies a strip of A together, where that is another way.
-    strip: Option<Pack>,
     /// Must both be copied, because that changes them?
     copies: bool,
     /// Are two inner steps one of the kernel's?
     pairs: bool,
-    /// What k is made a multiple of.
-    unit: usize,
     /// For few columns and an A whose columns lie together, by columns, less one.
     narrow: &'static [Narrow],
 }
@@ -341,7 +370,7 @@ const NARROW_ROWS: usize = 32;
 impl Kernels {
     /// Those that take both factors as they are.
     const fn new(count: usize, rows: usize, kernels: &'static [[Kernel; 2]], pack: Pack) -> Self {
-        Kernels { count, rows, kernels, pack, strip: None, copies: false, pairs: false, unit: 1, narrow: &[] }
+        Kernels { count, rows, kernels, pack, copies: false, pairs: false, narrow: &[] }
     }
 
     /// Columns of a panel.
@@ -363,18 +392,16 @@ impl Kernels {
 
     /// The kernel's steps.
     fn steps(&self, k: usize) -> usize {
-        let k = k.next_multiple_of(self.unit);
         if self.pairs { k.div_ceil(2) } else { k }
     }
 
     /// Numbers of a panel.
     fn panel(&self, k: usize) -> usize {
-        k.next_multiple_of(self.unit) * self.cols()
+        k * self.cols()
     }
 
     fn scratch_len(&self, m: usize, k: usize) -> usize {
-        let strips = self.copied(m, k).div_ceil(self.rows);
-        let panels = if self.strip.is_some() { strips } else { strips.div_ceil(2) };
+        let panels = self.copied(m, k).div_ceil(self.rows).div_ceil(2);
         // A line to align by, a block of tiles, one panel of B, panels of A.
         LINE + BLOCK + self.panel(k) * (1 + panels)
     }
@@ -403,8 +430,6 @@ fn kernels(isa: Isa, factors: Factors) -> &'static Kernels {
         Isa::Neon => kernels!(Neon, kernel_neon, pack::<Neon>, rounded::<Neon>, &[], 1 2 3 4 5 6),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => kernels!(Avx2, kernel_avx2, pack_avx2, rounded_avx2, &[], 1 2 3 4 5 6),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 if factors == Factors::Bf16 && amx::available() => &amx::KERNELS,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 if factors == Factors::Bf16 && bf16::fast() => &bf16::KERNELS,
         #[cfg(target_arch = "x86_64")]

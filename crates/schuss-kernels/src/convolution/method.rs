@@ -1,6 +1,6 @@
 //! How products are made, and which way is likely to be the soonest.
 
-use super::{Factors, Geometry, Isa, pairs, sparse, winograd};
+use super::{Factors, Geometry, Isa, sparse, winograd};
 
 /// How the products of a convolution are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,14 +27,14 @@ impl Method {
 pub fn method(isa: Isa, factors: Factors, g: &Geometry, turned: bool, nonzero: f64) -> Method {
     let sparse = if turned { sparse::share(nonzero) } else { 1.0 };
     let unseen = if turned { sparse::share_unseen(isa, g, nonzero) } else { None };
-    let plain = pairs::share(isa, factors, g, if turned { g.channels } else { g.outputs } / g.groups);
+    let plain = super::unit_share(isa, factors, g, if turned { g.channels } else { g.outputs } / g.groups);
     soonest(plain, winograd::share(g, turned), sparse, unseen)
 }
 
 /// The same for the derivative by the kernel, over so many images at once.
 pub fn kernel_method(isa: Isa, factors: Factors, g: &Geometry, images: usize, nonzero: f64) -> Method {
     let (sparse, unseen) = (sparse::kernel_share(g, nonzero), sparse::kernel_share_unseen(isa, g, nonzero));
-    let plain = pairs::share(isa, factors, g, g.outputs / g.groups);
+    let plain = super::unit_share(isa, factors, g, g.outputs / g.groups);
     soonest(plain, winograd::kernel_share(g, images), sparse, unseen)
 }
 

@@ -33,10 +33,6 @@ pub(super) struct Pairing {
     pub(super) pack: Pack,
     /// `beside(from, step, n, to)`: each of n numbers of 16 bits and the one `step` further.
     pub(super) beside: unsafe fn(*const u16, usize, usize, *mut u32),
-    /// Pairs that a kernel's steps are a multiple of.
-    pub(super) unit: usize,
-    /// Must A's inner steps lie together?
-    pub(super) turned: bool,
 }
 
 /// What an instruction set brings.
@@ -66,7 +62,7 @@ impl Kernels {
     }
     /// The kernels' steps for so many inner steps.
     pub(super) fn steps(&self, n: usize) -> usize {
-        self.pair.map_or(n, |pair| n.div_ceil(2).next_multiple_of(pair.unit))
+        if self.pair.is_some() { n.div_ceil(2) } else { n }
     }
     /// From one of their steps to the next, in numbers of a copy.
     pub(super) fn step(&self) -> usize {

@@ -30,6 +30,34 @@ pub fn fast() -> bool {
     })
 }
 
+/// Floating-point operations that this thread's unit does in so many rounds of twelve chains.
+///
+/// # Panics
+/// If this machine does not have the unit.
+pub fn multiply(rounds: usize) -> usize {
+    assert!(fast(), "this machine has no such unit");
+    const CHAINS: usize = 12;
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    fn chains(rounds: usize) -> f32 {
+        let mut sums = [_mm512_setzero_ps(); CHAINS];
+        // SAFETY: 64 bytes of numbers.
+        let ones: __m512bh = unsafe { std::mem::transmute(_mm512_set1_epi32(0x3f80_3f80)) };
+        for _ in 0..rounds {
+            for sum in &mut sums {
+                *sum = _mm512_dpbf16_ps(*sum, ones, ones);
+            }
+        }
+        let mut all = sums[0];
+        for sum in &sums[1..] {
+            all = _mm512_add_ps(all, *sum);
+        }
+        _mm512_cvtss_f32(all)
+    }
+    // SAFETY: the unit is there.
+    black_box(unsafe { chains(black_box(rounds)) });
+    2 * 32 * CHAINS * rounds
+}
+
 /// Copies k rows of `cols` numbers together, in pairs of rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 pub unsafe fn pack(k: usize, cols: usize, from: Matrix, to: *mut f32) {
@@ -44,7 +72,7 @@ pub unsafe fn pack(k: usize, cols: usize, from: Matrix, to: *mut f32) {
 
 /// Numbers of two rows, rounded, side by side: the first row's in the lower halves.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-fn pair(first: Avx512, second: Avx512) -> __m512i {
+pub fn pair(first: Avx512, second: Avx512) -> __m512i {
     let order: [u16; 32] = std::array::from_fn(|i| (i / 2 + i % 2 * 16) as u16);
     // SAFETY: both are 64 bytes of numbers.
     unsafe {

@@ -463,7 +463,11 @@ impl Lowering<'_> {
             Method::Sparse => ", sparse",
             Method::Plain | Method::Look => "",
         };
-        let taken = |factors: Factors| if factors == Factors::Bf16 { ", rounded" } else { "" };
+        let taken = |factors: Factors| match factors {
+            Factors::F32 => "",
+            Factors::Bf16 => ", rounded",
+            Factors::Cut => ", cut in two",
+        };
         let what = match &step.kernel {
             Kernel::Map => "map".into(),
             Kernel::Product { a, b, transpose_a, transpose_b, factors } => {

@@ -19,6 +19,7 @@ use crate::graph::ops::squared_deviations::SquaredDeviations;
 use crate::graph::ops::sum_to::SumTo;
 use crate::graph::{Graph, Moment, Tensor, Value};
 use crate::shape::{Dim, Shape};
+use schuss_kernels::product::Factors;
 use std::sync::Arc;
 
 /// The rewritten graph, and where each value of the old one is in it. Values that are `kept` stay what is computed.
@@ -60,16 +61,20 @@ pub fn prepare(old: &Graph, batch: usize, kept: &[Value]) -> Result<(Graph, Vec<
             let parts = g.shape(inputs[0]).sizes(batch)[0].min(PARTS);
             op = Arc::new(KernelParts { parts, window: kernel.window.clone(), groups: kernel.groups });
         }
-        if let Some(factors) = Rounded::factors(old, v) {
-            op = Arc::new(Rounded { product: op });
-            inputs = factors.iter().map(|x| map[x.index()]).collect();
+        let taken = match Rounded::cut(old, v) {
+            Some((great, cut)) => Some((old.node(great).op.clone(), Factors::Cut, cut)),
+            None => Rounded::factors(old, v).map(|rounded| (op.clone(), Factors::Bf16, rounded)),
+        };
+        if let Some((product, factors, before)) = taken {
+            op = Arc::new(Rounded { product, factors });
+            inputs = before.iter().map(|x| map[x.index()]).collect();
         }
         if kernel.is_some() {
             let parts = g.apply_shared(&op, &inputs)?;
             map.push(g.sum_to(parts, &node.shape)?);
             continue;
         }
-        if node.op.element().is_some() {
+        if op.element().is_some() {
             let within = node.shape.sizes(batch);
             for x in &mut inputs {
                 if List::strides(&g.shape(*x).sizes(batch), &within, frame_of(&within)).is_none() {

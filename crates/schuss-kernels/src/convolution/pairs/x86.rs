@@ -3,51 +3,33 @@
 use super::super::registers::{Kernel, Kernels, Pairing};
 use super::{Factors, Isa, Segment};
 use crate::lane::{Avx512, Register, for_rows};
-use crate::product::{amx, bf16};
+use crate::product::bf16;
 use std::arch::x86_64::*;
 use std::hint::black_box;
 use std::sync::OnceLock;
 
 /// Where numbers of 16 bits are multiplied in pairs.
-const PAIRS: Pairing = Pairing { pack: bf16::pack, beside, unit: 1, turned: false };
-/// Where they are multiplied in tiles.
-const TILES: Pairing = Pairing { pack: amx::pack_panel, beside, unit: amx::PAIRS, turned: true };
+const PAIRS: Pairing = Pairing { pack: bf16::pack, beside };
 
+/// The unit's kernels, if it is faster than f32.
 pub fn kernels() -> Option<&'static Kernels> {
-    static KERNELS: OnceLock<Option<Kernels>> = OnceLock::new();
-    let made = || {
-        if amx::available() {
-            Some(in_tiles::<amx::Tiles>())
-        } else if bf16::fast() {
-            Some(in_pairs())
-        } else {
-            None
-        }
-    };
-    KERNELS.get_or_init(made).as_ref()
-}
-
-fn of(kernels: &'static [[Kernel; 2]], pair: Pairing) -> Kernels {
-    let plain = super::super::kernels(Isa::Avx512, Factors::F32);
-    Kernels { kernels, rows: kernels.len(), copy: halves, rounds: true, pair: Some(pair), ..*plain }
-}
-
-fn in_pairs() -> Kernels {
     macro_rules! kernels {
         ($($rows:literal)*) => { &[$([kernel::<$rows, 1>, kernel::<$rows, 2>]),*] };
     }
     const ALL: &[[Kernel; 2]] = kernels!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
-    of(ALL, PAIRS)
+    static KERNELS: OnceLock<Kernels> = OnceLock::new();
+    bf16::fast().then(|| KERNELS.get_or_init(|| of(ALL)))
 }
 
-/// With tiles, or what stands for them.
-pub fn in_tiles<D: amx::Dots + 'static>() -> Kernels {
-    macro_rules! kernels {
-        ($($rows:literal)*) => { const { &[$([tiles::<D, $rows, false>, tiles::<D, $rows, true>]),*] } };
-    }
-    let all: &'static [[Kernel; 2]] =
-        kernels!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32);
-    of(all, TILES)
+/// What copies for tiles.
+pub fn copies() -> &'static Kernels {
+    static COPIES: OnceLock<Kernels> = OnceLock::new();
+    COPIES.get_or_init(|| of(&[]))
+}
+
+fn of(kernels: &'static [[Kernel; 2]]) -> Kernels {
+    let plain = super::super::kernels(Isa::Avx512, Factors::F32);
+    Kernels { kernels, rows: kernels.len(), copy: halves, rounds: true, pair: Some(PAIRS), ..*plain }
 }
 
 /// n numbers, rounded to 16 bits.
@@ -75,27 +57,6 @@ unsafe fn beside(from: *const u16, step: usize, n: usize, to: *mut u32) {
             _mm512_storeu_si512(to.add(i).cast(), _mm512_or_si512(own, _mm512_slli_epi32::<16>(next)));
         }
     }
-}
-
-/// As `super::super::registers::kernel`, in tiles.
-#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512bf16,avx2,fma")]
-unsafe fn tiles<D: amx::Dots, const HEIGHT: usize, const WIDE: bool>(
-    segments: &[Segment],
-    pairs: usize,
-    _cols: usize,
-    a: *const f32,
-    a_row: usize,
-    _a_step: usize,
-    b: *const f32,
-    b_row: usize,
-    c: *mut f32,
-    c_stride: usize,
-    c_cols: usize,
-    add: bool,
-) {
-    let factors = amx::Operands { segments, pairs, a: a.cast(), a_row, b: b.cast(), b_row };
-    // SAFETY: the caller's promise.
-    unsafe { amx::dots::<D, HEIGHT, WIDE>(factors, c, c_stride, c_cols, add) }
 }
 
 /// As `super::super::registers::kernel`, in pairs: places of A are numbers of 16 bits, and so are its steps.
