@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 mod pack;
 mod tiles;
 
-use pack::pack_strip;
+use pack::pack_strips;
 pub use pack::{pack_block, paired_rows, turned_rows};
 use tiles::Block;
 pub use tiles::{Dots, Loop, Operands, Sums, Tiles};
@@ -236,12 +236,8 @@ pub unsafe fn run<D: Dots, const PARTS: usize>(
         let count = all.len().div_ceil(ROWS);
         // Strips of equal height, but for one row.
         let strip = |i: usize| all.start + i * all.len() / count..all.start + (i + 1) * all.len() / count;
-        for i in 0..count {
-            let ptr = a.ptr.wrapping_add(strip(i).start * a.row_stride);
-            let from = Matrix { ptr, row_stride: a.col_stride, col_stride: a.row_stride };
-            // SAFETY: the rows are within A, seen as columns; there is room for them.
-            unsafe { pack_strip::<PARTS>(k, strip(i).len(), from, strips.add(i * strip_len)) };
-        }
+        // SAFETY: the rows are within A; there is room for them.
+        unsafe { pack_strips::<PARTS>(k, count, &strip, a, strips) };
         for col in cols.clone().step_by(cut.beside * WIDTH) {
             let width = (cols.end - col).min(cut.beside * WIDTH);
             let waits = cut.stretches > 1;

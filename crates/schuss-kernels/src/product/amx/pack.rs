@@ -6,6 +6,7 @@ use crate::lane::{Avx512, Register};
 use crate::product::Matrix;
 use crate::product::bf16::WIDTH;
 use std::arch::x86_64::*;
+use std::ops::Range;
 
 /// Thirty-two numbers as 16 bits each; with a second part, what they lack then.
 #[inline]
@@ -43,46 +44,45 @@ fn in_turn() -> __m512i {
     unsafe { _mm512_loadu_si512(ORDER.as_ptr().cast()) }
 }
 
-/// Copies `rows` columns of k numbers together as rows of pairs, tile behind tile: part behind part.
+/// Copies strips of A together, so many rows each as `strip` says: a strip's tiles behind each other, part behind part.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-pub(super) unsafe fn pack_strip<const PARTS: usize>(k: usize, rows: usize, from: Matrix, to: *mut f32) {
-    let part = k.div_ceil(STEP).max(1) * TILES;
-    if from.row_stride == 1 {
-        // Along a row, as it lies in memory.
-        for row in 0..rows {
-            for j in (0..k.max(1)).step_by(STEP) {
-                let (at, to) = (row * from.col_stride + j, to.wrapping_add(j / STEP * TILES + row * PAIRS));
-                // SAFETY: the caller's promise.
-                unsafe { rows_of_pairs::<PARTS>((k - j).min(STEP), 1, from.ptr.wrapping_add(at), 0, part, to) };
+pub(super) unsafe fn pack_strips<const PARTS: usize>(
+    k: usize,
+    count: usize,
+    strip: &dyn Fn(usize) -> Range<usize>,
+    a: Matrix,
+    to: *mut f32,
+) {
+    let steps = k.div_ceil(STEP).max(1);
+    let part = steps * TILES;
+    let tiles = |i: usize, j: usize| to.wrapping_add(i * PARTS * part + j * TILES);
+    let inner = |j: usize| (k - j * STEP).min(STEP);
+    // SAFETY: the caller's promise; a tile has room for 16 rows.
+    unsafe {
+        if a.col_stride == 1 {
+            // Along a row, as it lies in memory.
+            for (i, row) in (0..count).flat_map(|i| strip(i).enumerate().map(move |row| (i, row))) {
+                let from = a.ptr.wrapping_add(row.1 * a.row_stride);
+                for j in 0..steps {
+                    let to = tiles(i, j).wrapping_add(row.0 * PAIRS);
+                    rows_of_pairs::<PARTS>(inner(j), 1, from.wrapping_add(j * STEP), 0, part, to);
+                }
             }
+            return;
         }
-        return;
-    }
-    for j in (0..k.max(1)).step_by(STEP) {
-        let (count, to) = ((k - j).min(STEP), to.wrapping_add(j / STEP * TILES));
-        let at = from.ptr.wrapping_add(j * from.row_stride);
-        // SAFETY: the caller's promise; a tile has room for 16 rows.
-        unsafe {
-            match from.col_stride {
-                1 => {
-                    for row in (0..rows).step_by(16) {
-                        let (rows, to) = ((rows - row).min(16), to.wrapping_add(row * PAIRS));
-                        turned_pairs::<PARTS>(count, rows, at.wrapping_add(row), from.row_stride, part, to);
-                    }
-                }
-                _ => {
-                    for row in 0..rows {
-                        let mut gathered = [0.0; STEP];
-                        let at = at.wrapping_add(row * from.col_stride);
-                        gathered
-                            .iter_mut()
-                            .take(count)
-                            .enumerate()
-                            .for_each(|(i, x)| *x = *at.add(i * from.row_stride));
-                        let to = to.wrapping_add(row * PAIRS);
-                        rows_of_pairs::<PARTS>(STEP, 1, gathered.as_ptr(), 0, part, to);
-                    }
-                }
+        // Along a column, or next to where it lies.
+        for (j, i) in (0..steps).flat_map(|j| (0..count).map(move |i| (j, i))) {
+            let (rows, to) = (strip(i), tiles(i, j));
+            let from = a.ptr.wrapping_add(j * STEP * a.col_stride + rows.start * a.row_stride);
+            for row in (0..rows.len()).step_by(16).filter(|_| a.row_stride == 1) {
+                let (rows, to) = ((rows.len() - row).min(16), to.wrapping_add(row * PAIRS));
+                turned_pairs::<PARTS>(inner(j), rows, from.wrapping_add(row), a.col_stride, part, to);
+            }
+            for row in (0..rows.len()).filter(|_| a.row_stride != 1) {
+                let mut gathered = [0.0; STEP];
+                let from = from.wrapping_add(row * a.row_stride);
+                gathered.iter_mut().take(inner(j)).enumerate().for_each(|(i, x)| *x = *from.add(i * a.col_stride));
+                rows_of_pairs::<PARTS>(STEP, 1, gathered.as_ptr(), 0, part, to.wrapping_add(row * PAIRS));
             }
         }
     }
