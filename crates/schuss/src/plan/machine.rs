@@ -1,39 +1,28 @@
 //! A compiled model with its variables.
 
-use super::list::{List, Writes};
-use super::lower::{Lowered, Store, lower};
-use super::passes::{self, PASSES, Target};
-use super::prepare::prepare;
+use super::lower::Lowered;
+use super::passes;
 use super::{Batch, Memory, Options, Spec, Sums};
-use crate::data::stages::{Frame, Sizes};
-use crate::data::{Features, Step, Targets};
+use crate::data::stages::Frame;
 use crate::error::{Error, Result};
-use crate::graph::ops::input::{Input, Source};
-use crate::graph::{Graph, Value};
+use crate::graph::Graph;
 use crate::model::{Objective, Variables};
-use crate::optimizers::{LossScale, Optimizer, Pace, Rules, Updates};
+use crate::optimizers::{LossScale, Optimizer, Pace, Rules};
 use crate::random::Stream;
 use crate::registry::suggest;
-use crate::shape::Shape;
 use crate::target::TargetKind;
-use schuss_kernels::program::{Column, Feed, Maker, Source as Numbers, Transform};
-use schuss_kernels::tape::Moment;
+use schuss_kernels::program::Feed;
 use schuss_kernels::{Buffer, Pool};
-use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+mod compile;
+mod run;
 
 /// Samples that a step computes at once at most. A greater logical batch runs as parts of this many, whose gradients
 /// are added up in order, so that memory stays bounded.
 pub const MICRO_BATCH: usize = 4096;
 /// Numbers that a layer's outputs have at most, where samples are evaluated.
 const EVALUATED: usize = 1 << 22;
-
-/// Multiply-adds (about 8 µs) below which one thread does all the work sooner than several agree on who does what and
-/// fetch each other's parameters.
-const SERIAL: usize = 400_000;
-
-/// What leaves are called that are the arrays gradients were added up in, before the parameter's name.
-const SUM: &str = "sum ";
 
 /// A parameter without a model: its name, sizes, and numbers at the start.
 pub type Array = (String, Vec<usize>, Vec<f32>);
@@ -481,281 +470,8 @@ impl Machine {
         let head = format!("batch {batch}, {isa}, {threads} threads, {phases} phases, arena {kib} KiB\n");
         Ok(head + &plan.lowered.program.listing())
     }
-
-    pub(super) fn make_sums(&mut self) -> Result<()> {
-        if self.sums.is_empty() {
-            let kept: Option<Vec<usize>> = self.trained.iter().map(|&p| self.variables.gradient_of(p)).collect();
-            self.sums = match kept {
-                Some(kept) => kept,
-                None => self.variables.add_hidden(&self.trained)?,
-            };
-        }
-        Ok(())
-    }
-
-    /// The place of the plan for this entry and batch size.
-    pub(super) fn plan(&mut self, entry: Entry, batch: usize) -> Result<usize> {
-        if let Some(place) = self.plans.iter().position(|p| p.entry == entry && p.batch == batch) {
-            return Ok(place);
-        }
-        let lowered = self.compile(entry, batch)?;
-        if lowered.arena > self.arena.len() {
-            self.arena = Buffer::try_zeros(lowered.arena).ok_or_else(|| {
-                let mib = lowered.arena >> 18;
-                Error::value("too-large", format!("a batch of {batch} needs {mib} MiB, which there is no memory for"))
-            })?;
-        }
-        self.plans.push(Plan { entry, batch, lowered });
-        Ok(self.plans.len() - 1)
-    }
-
-    fn compile(&self, entry: Entry, batch: usize) -> Result<Lowered> {
-        let objective = match entry {
-            Entry::Update | Entry::Accumulate { .. } => self.training.as_ref(),
-            Entry::Evaluate { weighted } => Some(self.objective(weighted)),
-            Entry::Predict => Some(self.objective(false)),
-            Entry::Apply | Entry::Average | Entry::Slow | Entry::Climb | Entry::Show => None,
-        };
-        let mut graph = objective.map_or_else(Graph::new, |o| o.graph.clone());
-        let mut writes = self.writes(entry, objective, &mut graph)?;
-        let measured = |o: &Objective| [o.losses].into_iter().chain(o.metrics.clone()).chain(o.penalty).collect();
-        let mut roots: Vec<Value> = match (entry, objective) {
-            (Entry::Predict, Some(o)) => vec![o.output],
-            (_, Some(o)) => measured(o),
-            (_, None) => Vec::new(),
-        };
-        let (graph, map) = prepare(&graph, batch.max(1), &roots)?;
-        for write in &mut writes {
-            write.value = map[write.value.index()];
-            write.leaf = write.leaf.map(|leaf| map[leaf.index()]);
-        }
-        roots.iter_mut().for_each(|root| *root = map[root.index()]);
-        let values: Vec<Value> = writes.iter().map(|t| t.value).collect();
-        let mut list = List::new(&graph, batch.max(1), self.options.isa, &roots, &values);
-        let on = |name: &str| !self.options.without.iter().any(|n| n == name);
-        PASSES.iter().filter(|p| on(p.name)).for_each(|p| (p.run)(&mut list));
-        passes::write(&mut list, &writes, on(passes::UPDATE));
-        let place = |name: &str| match name.strip_prefix(SUM) {
-            Some(name) => self.sums[self.tensor(self.variables.find(name).expect("parameters are variables"))],
-            None => self.variables.find(name).expect("parameters are variables"),
-        };
-        let states = |place: usize| self.variables.state_of(place);
-        let sum = |place: usize| self.sums[self.tensor(place)];
-        let rules = || self.rules.as_ref().expect("a plan that updates has rules");
-        let sweep = |place: usize| {
-            let tensor = self.tensor(place);
-            (rules().sweep(tensor).expect("a sweep updates it"), rules().place(tensor))
-        };
-        let numbers = self.rules.as_ref().map_or(0, |r| r.numbers().len());
-        let sizes = self.variables.sizes();
-        let codec = |place: usize| self.variables.list()[place].codec;
-        let store =
-            Store { place: &place, states: &states, codec: &codec, sum: &sum, sweep: &sweep, numbers, sizes: &sizes };
-        let alone = on(passes::SERIAL.0) && work(&list) < SERIAL;
-        let threads = if alone { 1 } else { self.options.threads };
-        Ok(lower(&list, &writes, &store, self.options.isa, threads, on(passes::SLICES.0)))
-    }
-
-    /// What a plan writes into variables; what is needed for it is added to the graph.
-    fn writes(&self, entry: Entry, objective: Option<&Objective>, g: &mut Graph) -> Result<Vec<Target>> {
-        let leaf = |g: &Graph, place: usize| g.find(Source::Parameter, &self.variables.list()[place].name);
-        let rules = || self.rules.as_ref().expect("a plan that updates has rules");
-        let gradients = || objective.into_iter().flat_map(|o| o.gradients.iter().map(|(_, value)| *value));
-        let buffers = match (entry, objective) {
-            (Entry::Update | Entry::Accumulate { buffers: true }, Some(o)) => &o.assignments[..],
-            _ => &[],
-        };
-        let updates = match entry {
-            Entry::Update => rules().updates(g, &gradients().collect::<Vec<_>>())?,
-            Entry::Apply | Entry::Climb => {
-                // The array that it was added up in stands in the gradient's place.
-                let sum = |&p: &usize| {
-                    let variable = &self.variables.list()[p];
-                    g.input(Source::Parameter, &format!("{SUM}{}", variable.name), Shape::fixed(&variable.shape))
-                };
-                let sums: Vec<Value> = self.trained.iter().map(sum).collect();
-                if entry == Entry::Climb { rules().climb(g, &sums)? } else { rules().updates(g, &sums)? }
-            }
-            Entry::Slow => rules().slow(g)?,
-            Entry::Average => rules().averages(g)?,
-            Entry::Accumulate { .. } => Updates::default(),
-            Entry::Show => {
-                let values = rules().evaluated(g)?.expect("there are other weights");
-                let of = |(&place, value)| Target { kind: Writes::Assign, place, leaf: None, value };
-                return Ok(self.others.iter().zip(values).map(of).collect());
-            }
-            Entry::Evaluate { .. } | Entry::Predict => return Ok(Vec::new()),
-        };
-        let name = |leaf: Value| &g.operation::<Input>(leaf).expect("a variable is a leaf").name;
-        let place = |leaf: Value| self.variables.find(name(leaf)).expect("a variable of the update");
-        let swept = updates.swept.iter().map(|&(i, value)| {
-            let place = self.trained[i];
-            Target { kind: Writes::Update, place, leaf: leaf(g, place), value }
-        });
-        let assigned = updates.assigned.iter().chain(buffers).map(|&(leaf, value)| Target {
-            kind: Writes::Assign,
-            place: place(leaf),
-            leaf: Some(leaf),
-            value,
-        });
-        let added = gradients().zip(&self.trained).filter(|_| matches!(entry, Entry::Accumulate { .. }));
-        let added = added.map(|(value, &place)| Target { kind: Writes::Accumulate, place, leaf: None, value });
-        Ok(swept.chain(added).chain(assigned).collect())
-    }
-    /// A parameter's place among the trained ones.
-    fn tensor(&self, place: usize) -> usize {
-        self.trained.iter().position(|p| *p == place).expect("it is trained")
-    }
-
-    /// Runs one program over the samples, which are `position` and after of a logical batch of `logical`.
-    fn run(&mut self, entry: Entry, batch: &Batch, position: usize, logical: usize, sums: &mut Sums) -> Result<usize> {
-        let place = self.plan(entry, batch.indices.len())?;
-        let mut columns = [None; 3];
-        let frames = self.frames.clone();
-        let make = |thread: usize, i: usize, row: &mut [f32]| {
-            let mut frame = frames[thread].lock().unwrap_or_else(PoisonError::into_inner);
-            batch.pipeline.make(batch.data, batch.indices[i], batch.draws, &mut frame, row);
-        };
-        let shares = |_: usize, i: usize, row: &mut [f32]| {
-            let Targets::Classes(labels) = &batch.data.targets else { return };
-            let (partner, share) = batch.pipeline.mixture(batch.data, batch.indices[i], batch.draws);
-            row.fill(0.0);
-            row[labels[batch.indices[i] as usize] as usize] += share;
-            row[labels[partner as usize] as usize] += 1.0 - share;
-        };
-        let mixed = (self.mixed && matches!(entry, Entry::Update | Entry::Accumulate { .. })).then_some(Maker(&shares));
-        let leaves = self.plans[place].lowered.leaves.iter().filter(|l| l.1 == Source::Data);
-        for ((name, _, at), slot) in leaves.zip(&mut columns) {
-            *slot = Some(column(batch, name, *at, Maker(&make), mixed)?);
-        }
-        let none = Column { source: Numbers::F32(&[]), width: 0, transform: Transform::Scale(1.0), to: 0 };
-        let count = columns.iter().flatten().count();
-        let columns = columns.map(|c| c.unwrap_or(none));
-        let feed = Feed { columns: &columns[..count], indices: batch.indices };
-        self.step(place, &feed, position, logical, sums);
-        if let Features::Stored(stored) = &batch.data.features {
-            stored.failure()?;
-        }
-        if entry != Entry::Predict && !batch.indices.is_empty() {
-            sums.weight += match &batch.data.weights {
-                Some(w) => batch.indices.iter().map(|&i| f64::from(w[i as usize])).sum(),
-                None => batch.indices.len() as f64,
-            };
-        }
-        Ok(place)
-    }
-
-    /// Runs a plan on what `feed` brings and adds up what it measures.
-    pub(super) fn step(&mut self, place: usize, feed: &Feed, position: usize, logical: usize, sums: &mut Sums) {
-        let Plan { entry, batch: n, lowered } = &mut self.plans[place];
-        let arena = &mut self.arena;
-        if cfg!(debug_assertions) && self.latest != place {
-            // What another plan has left must not count.
-            arena.fill(f32::NAN);
-        }
-        self.latest = place;
-        let numbers = self.rules.as_ref().map_or(&[][..], Rules::numbers);
-        for (slot, x) in arena[lowered.numbers..].iter_mut().zip(numbers) {
-            *slot = *x as f32;
-        }
-        let scale = self.rules.as_ref().map_or(1.0, Rules::loss_scale);
-        let t = self.updates + u64::from(!matches!(entry, Entry::Average | Entry::Slow));
-        for (name, _, at) in lowered.leaves.iter().filter(|l| l.1 == Source::Setting) {
-            arena[*at] = match name.as_str() {
-                "scale" => (scale / logical as f64) as f32,
-                "share" if position == 0 => scale as f32,
-                "share" => 0.0,
-                other => {
-                    let rules = self.rules.as_ref().expect("a plan that updates has rules");
-                    rules.setting(other, t).unwrap_or_else(|| unreachable!("no setting {other}")) as f32
-                }
-            };
-        }
-        let moment = Moment { seed: self.options.seed, update: self.updates, position: position as u64 };
-        sums.finite &= lowered.program.run(&self.pool, arena, self.variables.buffers(), feed, &moment);
-        if matches!(entry, Entry::Update | Entry::Accumulate { .. } | Entry::Evaluate { .. }) {
-            let total = |r: &Range<usize>| arena[r.clone()].iter().map(|&x| f64::from(x)).sum::<f64>();
-            sums.loss += total(&lowered.roots[0]);
-            for (sum, root) in sums.metrics.iter_mut().zip(&lowered.roots[1..]) {
-                *sum += total(root);
-            }
-            if let Some(root) = lowered.roots.get(1 + sums.metrics.len()) {
-                sums.penalty += total(root) * *n as f64;
-            }
-            sums.samples += *n;
-            sums.finite &= sums.loss.is_finite();
-        }
-    }
-
     /// The stream of random numbers of a run, for whoever shuffles its data.
     pub fn stream(&self, name: &str) -> Stream {
         Stream::named(self.options.seed, name)
     }
-}
-
-/// Multiply-adds of a list, roughly.
-fn work(list: &List) -> usize {
-    use super::list::Kernel;
-    let of = |step: &super::list::Step| {
-        let (rows, cols) = list.frame(step);
-        let inner = match &step.kernel {
-            Kernel::Product { a, transpose_a, .. } => {
-                let (a_rows, a_cols) = list.matrix(*a);
-                if *transpose_a { a_rows } else { a_cols }
-            }
-            Kernel::Convolve { geometry: g, turned: false, .. } => g.kernel_rows(),
-            Kernel::Convolve { geometry: g, turned: true, .. } => g.kernel_rows() * g.outputs / g.channels,
-            Kernel::Correlate { x, geometry: g, parts, .. } => {
-                list.matrix(*x).0 / g.input_places() * g.output_places() / parts
-            }
-            Kernel::SumParts { x, parts } => list.matrix(*x).0 / parts,
-            Kernel::Windows { geometry: g, .. } => g.size.iter().product(),
-            Kernel::Sum { x } => list.sum_axes(*x, step.base.expect("a sum is a value")).summed,
-            _ => 4,
-        };
-        rows * cols * (inner + 4 * step.chain.len() + 8 * usize::from(step.write.is_some()))
-    };
-    list.steps.iter().map(of).sum()
-}
-
-/// The numbers of a leaf of the batch.
-fn column<'a>(
-    batch: &Batch<'a>,
-    name: &str,
-    to: usize,
-    make: Maker<'a>,
-    mixed: Option<Maker<'a>>,
-) -> Result<Column<'a>> {
-    let data = batch.data;
-    let as_they_are = Transform::Scale(1.0);
-    let single = |source| Column { source, width: 1, transform: as_they_are, to };
-    Ok(match (name, &data.targets, &data.weights) {
-        ("x", ..) => {
-            let source = match &data.features {
-                Features::U8(v) => Numbers::U8(v),
-                Features::F32(v) => Numbers::F32(v),
-                Features::Stored(_) => Numbers::Made(make),
-            };
-            let width = data.shape.iter().product();
-            match batch.pipeline.simple().filter(|_| !matches!(source, Numbers::Made(_))) {
-                Some(Step::Scale { factor }) => Column { source, width, transform: Transform::Scale(*factor), to },
-                Some(Step::Standardize { mean, factor }) => {
-                    Column { source, width, transform: Transform::Affine { mean, factor }, to }
-                }
-                Some(Step::Stage(_)) | None => {
-                    let width = batch.pipeline.output_sizes(&data.shape)?.map_or(width, Sizes::len);
-                    Column { source: Numbers::Made(make), width, transform: as_they_are, to }
-                }
-            }
-        }
-        ("y", Targets::Classes(v), _) => match mixed {
-            Some(shares) => Column { width: data.classes.len(), ..single(Numbers::Made(shares)) },
-            None => single(Numbers::U32(v)),
-        },
-        ("y", Targets::Numbers { width, values }, _) => Column { width: *width, ..single(Numbers::F32(values)) },
-        ("weight", _, Some(w)) => single(Numbers::F32(w)),
-        ("y", Targets::None, _) => return Err(Error::value("no-targets", "the data have no targets to compare with")),
-        ("weight", _, None) => return Err(Error::value("no-weights", "the samples have no weights")),
-        (other, ..) => unreachable!("no leaf {other} of a batch"),
-    })
 }
