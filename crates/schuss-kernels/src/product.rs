@@ -196,7 +196,7 @@ unsafe fn run(
     let width = kernels.cols();
     let start = scratch.as_ptr().align_offset(LINE * size_of::<f32>());
     let (tile, rest) = scratch[start..].split_at_mut(BLOCK);
-    let (panel, block) = rest.split_at_mut(kernels.panel(k));
+    let (panel, block) = rest.split_at_mut(kernels.panel(k) * kernels.beside(k));
     let (tile, panel) = (tile.as_mut_ptr(), panel.as_mut_ptr());
     if a.row_stride == 1 && (1..=kernels.narrow.len()).contains(&cols.len()) {
         // SAFETY: the caller's promise.
@@ -263,6 +263,19 @@ enum Rows {
     Copied(*const f32),
 }
 
+impl Rows {
+    /// A strip, which begins with this row; the one before it has so many rows.
+    fn strip(self, kernels: &Kernels, k: usize, strip: usize, row: usize, before: usize) -> Matrix {
+        match self {
+            Rows::There(a) => Matrix { ptr: a.ptr.wrapping_add(row * a.row_stride), ..a },
+            Rows::Copied(panels) => {
+                let ptr = panels.wrapping_add(strip / 2 * kernels.panel(k) + strip % 2 * before);
+                Matrix { ptr, row_stride: 1, col_stride: kernels.cols() }
+            }
+        }
+    }
+}
+
 unsafe fn run_block(
     kernels: &Kernels,
     rows: Range<usize>,
@@ -277,6 +290,15 @@ unsafe fn run_block(
     let (width, heights) = (kernels.cols(), kernels.heights(rows.len()));
     // A copy pays when it is read several times, and when the panel's rows lie far apart.
     let pack = kernels.copies || b.col_stride != 1 || (heights.len() > 2 && b.row_stride > 2 * width);
+    if let Target::Tiles(epilogue) = target
+        && pack
+        && kernels.wide(k)
+        && rows.len() > BLOCK / WIDE
+        && cols.len() > width
+    {
+        // SAFETY: the caller's promise.
+        return unsafe { run_wide(kernels, rows, cols, k, a, b, tile, panel, epilogue) };
+    }
     // Where all rows fit a block, their tiles are handed on together: there is little else to do for each.
     let one = if cols.len() > kernels.count { width } else { kernels.count.next_multiple_of(LINE) };
     let capacity = BLOCK / one;
@@ -309,13 +331,7 @@ unsafe fn run_block(
                 Target::Tiles(_) => (tile.wrapping_add(filled * tile_stride + (col - first)), tile_stride, whole),
                 Target::Store { to, stride } => (to.wrapping_add(row * stride + col), stride, cols),
             };
-            let a = match a {
-                Rows::There(a) => Matrix { ptr: a.ptr.wrapping_add(row * a.row_stride), ..a },
-                Rows::Copied(panels) => {
-                    let ptr = panels.wrapping_add(strip / 2 * kernels.panel(k) + strip % 2 * before);
-                    Matrix { ptr, row_stride: 1, col_stride: width }
-                }
-            };
+            let a = a.strip(kernels, k, strip, row, before);
             // SAFETY: the strip is within A; `to` has room for `height` rows of `cols`.
             unsafe { kernel(kernels.steps(k), cols, a, from, from_stride, to, stride, stored) }
             (row, before, filled) = (row + height, height, filled + height);
@@ -328,6 +344,55 @@ unsafe fn run_block(
                 filled = 0;
             }
         }
+    }
+}
+
+/// Columns of a wide tile.
+const WIDE: usize = 64;
+/// Inner steps up to which tiles are wide: panels beside each other then stay in the second level of the cache.
+const FEW: usize = 2048;
+
+/// The same with wide tiles, for which several panels are copied at a time: A is read less often, and what reads and writes
+/// matrices of C's size meets longer stretches of their rows.
+unsafe fn run_wide(
+    kernels: &Kernels,
+    rows: Range<usize>,
+    cols: Range<usize>,
+    k: usize,
+    a: Rows,
+    b: Matrix,
+    tile: *mut f32,
+    panels: *mut f32,
+    epilogue: &mut dyn FnMut(Tile),
+) {
+    let width = kernels.cols();
+    for col in cols.clone().step_by(WIDE) {
+        let cols = WIDE.min(cols.end - col);
+        let stride = cols.next_multiple_of(kernels.count).next_multiple_of(LINE);
+        let part = |at: usize| (at, width.min(cols - at), panels.wrapping_add(at / width * kernels.panel(k)));
+        let parts = || (0..cols).step_by(width).map(part);
+        for (at, cols, panel) in parts() {
+            let ptr = b.ptr.wrapping_add((col + at) * b.col_stride);
+            // SAFETY: the panel is within B, and there is room for it.
+            unsafe { (kernels.pack)(k, cols, Matrix { ptr, ..b }, panel) };
+        }
+        let (mut row, mut before, mut filled) = (rows.start, 0, 0);
+        for (strip, height) in kernels.heights(rows.len()).enumerate() {
+            if filled + height > BLOCK / stride {
+                epilogue(Tile { row: row - filled, col, rows: filled, cols, ptr: tile, stride });
+                filled = 0;
+            }
+            let a = a.strip(kernels, k, strip, row, before);
+            for (at, cols, panel) in parts() {
+                let two = cols > kernels.count;
+                let kernel = kernels.kernels[height - 1][usize::from(two)];
+                let (to, stored) = (tile.wrapping_add(filled * stride + at), if two { width } else { kernels.count });
+                // SAFETY: the strip is within A; the tile has room for whole registers of its rows.
+                unsafe { kernel(kernels.steps(k), cols, a, panel, width, to, stride, stored) };
+            }
+            (row, before, filled) = (row + height, height, filled + height);
+        }
+        epilogue(Tile { row: row - filled, col, rows: filled, cols, ptr: tile, stride });
     }
 }
 
@@ -395,6 +460,16 @@ impl Kernels {
         if self.pairs { k.div_ceil(2) } else { k }
     }
 
+    /// Panels of B that are copied at a time.
+    fn beside(&self, k: usize) -> usize {
+        if self.wide(k) { WIDE / self.cols() } else { 1 }
+    }
+
+    /// Are tiles wide?
+    fn wide(&self, k: usize) -> bool {
+        k <= FEW && self.cols() < WIDE
+    }
+
     /// Numbers of a panel.
     fn panel(&self, k: usize) -> usize {
         k * self.cols()
@@ -402,8 +477,8 @@ impl Kernels {
 
     fn scratch_len(&self, m: usize, k: usize) -> usize {
         let panels = self.copied(m, k).div_ceil(self.rows).div_ceil(2);
-        // A line to align by, a block of tiles, one panel of B, panels of A.
-        LINE + BLOCK + self.panel(k) * (1 + panels)
+        // A line to align by, a block of tiles, panels of B, panels of A.
+        LINE + BLOCK + self.panel(k) * (self.beside(k) + panels)
     }
 }
 
