@@ -341,6 +341,8 @@ mod tests {
             Geometry { dilation: [1, 2, 3], output: [1, 4, 3], ..g([1, 8, 9], 4, 6, [1, 3, 3], false) },
             g([1, 70, 30], 2, 5, [1, 3, 3], true),
             g([1, 12, 13], 17, 20, [1, 3, 3], false),
+            // More places than wait at a time.
+            g([1, 50, 8], 20, 20, [1, 3, 3], true),
         ]
     }
 
