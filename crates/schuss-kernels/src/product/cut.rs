@@ -8,7 +8,7 @@ use std::ops::Range;
 /// Columns at a time.
 const COLS: usize = 256;
 /// Numbers of A at a time, about.
-const COPIED: usize = 1 << 19;
+const COPIED: usize = 1 << 21;
 
 /// Rows at a time.
 fn rows_at_a_time(m: usize, k: usize) -> usize {
