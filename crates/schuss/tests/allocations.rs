@@ -26,6 +26,10 @@ fn a_step_allocates_nothing() {
                 if !optimizer.evaluates_once() && settings.is_empty() {
                     continue;
                 }
+                // A step of so many products takes long, and its update is that of the other cases.
+                if case.name == "image_tiles" && optimizer.name != "adam" {
+                    continue;
+                }
                 let spec = Spec {
                     model: &case.model,
                     loss: &case.loss,
@@ -53,16 +57,13 @@ fn a_step_allocates_nothing() {
                 machine.evaluate(&batch, &mut sums).unwrap();
                 // Some rules make something anew every tenth step, or later: once is enough.
                 let steps = if threads == 2 { 20 } else { 3 };
-                let mut measure = || {
-                    let before = ALLOCATOR.count();
+                let least = ALLOCATOR.least(|| {
                     for _ in 0..steps {
                         machine.update(&batch, Pace::default(), &mut sums).unwrap();
                         machine.evaluate(&batch, &mut sums).unwrap();
                     }
-                    ALLOCATOR.count() - before
-                };
-                // The test's own harness may still be starting on another thread the first time.
-                assert_eq!(measure().min(measure()), 0, "{} with {}, {threads} threads", case.name, optimizer.name);
+                });
+                assert_eq!(least, 0, "{} with {}, {threads} threads", case.name, optimizer.name);
             }
         }
     }
