@@ -319,11 +319,37 @@ unsafe fn fold_rows(f: RowFold, x: Rows, y: RowsMut, from: usize, to: usize, col
 
 #[inline(always)]
 unsafe fn add_each_row(x: Rows, rows: usize, cols: usize, sums: *mut f32) {
-    for row in 0..rows {
-        // SAFETY: the caller vouches for both.
-        unsafe {
-            let x = x.ptr.wrapping_add(row * x.stride);
-            (0..cols).for_each(|j| *sums.add(j) += *x.add(j));
+    let mut col = 0;
+    // SAFETY: the caller vouches for both.
+    unsafe {
+        while col + 4 * LANES <= cols {
+            add_to_registers::<4>(x, rows, col, sums);
+            col += 4 * LANES;
         }
+        while col + LANES <= cols {
+            add_to_registers::<1>(x, rows, col, sums);
+            col += LANES;
+        }
+        for row in 0..rows {
+            let x = x.ptr.wrapping_add(row * x.stride);
+            (col..cols).for_each(|j| *sums.add(j) += *x.add(j));
+        }
+    }
+}
+
+/// N · 16 columns from `col` on, whose sums wait in registers.
+#[inline(always)]
+unsafe fn add_to_registers<const N: usize>(x: Rows, rows: usize, col: usize, sums: *mut f32) {
+    // SAFETY: the caller vouches for the columns of every row and of the sums.
+    unsafe {
+        let sums = sums.add(col).cast::<[[f32; LANES]; N]>();
+        let mut s = sums.read_unaligned();
+        for row in 0..rows {
+            let x = x.ptr.wrapping_add(row * x.stride + col).cast::<[[f32; LANES]; N]>().read_unaligned();
+            for (s, x) in s.iter_mut().zip(&x) {
+                s.iter_mut().zip(x).for_each(|(s, x)| *s += x);
+            }
+        }
+        sums.write_unaligned(s);
     }
 }

@@ -4,6 +4,7 @@
 //! A block is the tile that a product has just finished, or a stretch of rows of an array. What the instructions read
 //! besides each other's results stands in arrays of the same rows and columns, in a row, in a column, or is one number.
 
+use crate::lane::prefetch;
 use crate::{Isa, math};
 
 /// A function of one number.
@@ -58,6 +59,8 @@ pub enum Binary {
     GreaterEqual,
     /// a = b
     Equal,
+    /// (a − b)²
+    SquaredDifference,
     /// max(a + b, 0): two in one, as the next
     AddRelu,
     /// a · (b > 0)
@@ -71,11 +74,23 @@ pub enum Element {
     Unary(Unary),
     /// Of two.
     Binary(Binary),
+    /// The second function of what the first makes of two, and a third: as the two one after the other, rounded between
+    /// them. One of [`BOTH`].
+    Both(Binary, Binary),
     /// a if condition ≠ 0 else b: of three (condition, a, b).
     Select,
     /// A uniform random number in [0, 1) of this stream, for the element's place in the logical batch: of none.
     Random(u64),
 }
+
+/// Pairs of functions that take one pass over a block.
+pub const BOTH: [(Binary, Binary); 5] = [
+    (Binary::Subtract, Binary::Multiply),
+    (Binary::Multiply, Binary::Add),
+    (Binary::Multiply, Binary::AddRelu),
+    (Binary::Add, Binary::Add),
+    (Binary::Add, Binary::AddRelu),
+];
 
 /// Where an instruction's argument stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,7 +121,7 @@ impl Instruction {
             Element::Random(_) => 0,
             Element::Unary(_) => 1,
             Element::Binary(_) => 2,
-            Element::Select => 3,
+            Element::Both(..) | Element::Select => 3,
         };
         &self.arguments[..count]
     }
@@ -157,6 +172,9 @@ pub struct Block {
     pub width: u64,
     /// Numbers of a sample in the whole array; 0 where it does not grow with the batch.
     pub sample: u64,
+    /// Where the block that comes next begins, so many rows below and columns to the right, where there is one: what it
+    /// reads and writes is asked for while this one is computed.
+    pub next: Option<[usize; 2]>,
 }
 
 /// Runs a program over a block. `scratch` holds one [`BLOCK`] for each instruction. Gives where the result stands; it
@@ -164,8 +182,8 @@ pub struct Block {
 ///
 /// # Safety
 /// This machine has `isa`; the block can be read and written, each operand read at the block's places; `scratch` is
-/// writable for `tape.len()` blocks and overlaps nothing else; `to` can be written at the block's places, and is no
-/// operand's place.
+/// writable for `tape.len()` blocks and overlaps nothing else; `to` can be written at the block's places; it
+/// may be where an operand stands, element for element, and overlaps none otherwise.
 pub unsafe fn run(
     isa: Isa,
     tape: &[Instruction],
@@ -285,22 +303,27 @@ unsafe fn interpret(
         }
     };
     for (place, instruction) in t.iter().enumerate() {
+        if let Some(next) = block.next {
+            bring_next(block, next, operands, to, place, t.len());
+        }
         // SAFETY: every place is within the block, an operand, or what the caller vouches for.
         unsafe {
-            let (ptr, stride) = match to {
-                Some(to) if place + 1 == t.len() => to,
-                _ => (scratch.add(place * BLOCK), block.stride),
+            let between =
+                Out { ptr: scratch.add(place * BLOCK), stride: block.stride, rows: block.rows, cols: block.cols };
+            let out = match to {
+                Some((ptr, stride)) if place + 1 == t.len() => Out { ptr, stride, ..between },
+                _ => between,
             };
-            let out = Out { ptr, stride, rows: block.rows, cols: block.cols };
             let [a, b, c] = instruction.arguments;
             match instruction.element {
                 Element::Unary(f) => unary(f, find(a), out),
                 Element::Binary(f) => binary(f, find(a), find(b), out),
+                Element::Both(f, g) => both(f, g, [find(a), find(b), find(c)], between, out),
                 Element::Select => select(find(a), find(b), find(c), out),
                 Element::Random(stream) => {
                     let mixed = random_stream(stream, moment.update);
                     // Whole rows of the array, one behind the other, are one.
-                    let whole = block.width == block.cols as u64 && stride == block.cols;
+                    let whole = block.width == block.cols as u64 && out.stride == block.cols;
                     let (rows, n) = if whole { (1, block.rows * block.cols) } else { (block.rows, block.cols) };
                     for row in 0..rows {
                         let first = moment.position * block.sample + block.first + row as u64 * block.width;
@@ -315,6 +338,24 @@ unsafe fn interpret(
         (_, Some((to, _))) => to,
         // SAFETY: the last instruction's part of the scratch.
         (n, None) => unsafe { scratch.add((n - 1) * BLOCK) },
+    }
+}
+
+/// Asks for one of so many parts of the next block.
+#[inline(always)]
+fn bring_next(block: Block, [down, right]: [usize; 2], operands: &[Operand], to: Elsewhere, part: usize, parts: usize) {
+    let share = |n: usize| n * part / parts..n * (part + 1) / parts;
+    let read = operands.iter().filter(|o| o.row_stride != 0 && o.col_stride != 0).map(|o| (o.ptr, o.row_stride));
+    for (ptr, stride) in read.chain(to.map(|(ptr, stride)| (ptr.cast_const(), stride))) {
+        let next = ptr.wrapping_add(down * stride + right);
+        if stride == block.cols || block.rows == 1 {
+            share(block.rows * block.cols).step_by(LANES).for_each(|i| prefetch(next.wrapping_add(i)));
+        } else {
+            for row in share(block.rows) {
+                let row = next.wrapping_add(row * stride);
+                (0..block.cols).step_by(LANES).for_each(|col| prefetch(row.wrapping_add(col)));
+            }
+        }
     }
 }
 
@@ -425,6 +466,62 @@ unsafe fn beside(a: *const f32, stride: usize, b: *const f32, out: Out, f: impl 
     }
 }
 
+/// One pass where the numbers of all three stand side by side, in whole registers; otherwise it is left undone.
+#[inline(always)]
+unsafe fn map3(a: Source, b: Source, c: Source, out: Out, f: impl Fn(f32, f32, f32) -> f32) -> bool {
+    let out = out.joined(&[a, b, c]);
+    let (Source::Stretches(a, mut sa), Source::Stretches(b, mut sb), Source::Stretches(c, mut sc)) = (a, b, c) else {
+        return false;
+    };
+    if !out.cols.is_multiple_of(LANES) {
+        return false;
+    }
+    let (mut rows, mut cols, mut stride) = (out.rows, out.cols, out.stride);
+    if rows == 1 {
+        // One row is a column of registers.
+        (rows, cols) = (cols / LANES, LANES);
+        (sa, sb, sc, stride) = (LANES, LANES, LANES, LANES);
+    }
+    for i in (0..cols).step_by(LANES) {
+        // SAFETY: the caller vouches for the columns of all rows.
+        unsafe {
+            let (a, b, c, to) = (a.add(i), b.add(i), c.add(i), out.ptr.add(i));
+            // One row beside all rows is read once.
+            let (first_b, first_c) = (lanes(b), lanes(c));
+            match (sb, sc) {
+                (0, 0) => rows_of_three(rows, (a, sa), |_| first_b, |_| first_c, (to, stride), &f),
+                (0, _) => rows_of_three(rows, (a, sa), |_| first_b, |row| lanes(c.add(row * sc)), (to, stride), &f),
+                (_, 0) => rows_of_three(rows, (a, sa), |row| lanes(b.add(row * sb)), |_| first_c, (to, stride), &f),
+                _ => {
+                    let (b, c) = (|row| lanes(b.add(row * sb)), |row| lanes(c.add(row * sc)));
+                    rows_of_three(rows, (a, sa), b, c, (to, stride), &f);
+                }
+            }
+        }
+    }
+    true
+}
+
+/// A register of each row.
+#[inline(always)]
+unsafe fn rows_of_three(
+    rows: usize,
+    (a, stride): (*const f32, usize),
+    b: impl Fn(usize) -> [f32; LANES],
+    c: impl Fn(usize) -> [f32; LANES],
+    (to, to_stride): (*mut f32, usize),
+    f: impl Fn(f32, f32, f32) -> f32,
+) {
+    for row in 0..rows {
+        // SAFETY: the caller vouches for a register at each place.
+        unsafe {
+            let (mut x, y, z) = (lanes(a.add(row * stride)), b(row), c(row));
+            x.iter_mut().zip(y).zip(z).for_each(|((x, y), z)| *x = f(*x, y, z));
+            to.add(row * to_stride).cast::<[f32; LANES]>().write_unaligned(x);
+        }
+    }
+}
+
 /// max(x, 0); a NaN stays one, so that a step that went wrong is seen.
 #[inline(always)]
 fn relu(x: f32) -> f32 {
@@ -469,8 +566,29 @@ unsafe fn binary(f: Binary, a: Source, b: Source, out: Out) {
             Binary::Greater => map2(a, b, out, |a, b| one(a > b)),
             Binary::GreaterEqual => map2(a, b, out, |a, b| one(a >= b)),
             Binary::Equal => map2(a, b, out, |a, b| one(a == b)),
+            Binary::SquaredDifference => map2(a, b, out, |a, b| (a - b) * (a - b)),
             Binary::AddRelu => map2(a, b, out, |a, b| relu(a + b)),
             Binary::MultiplyPositive => map2(a, b, out, |a, b| a * one(b > 0.0)),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn both(f: Binary, g: Binary, [a, b, c]: [Source; 3], between: Out, out: Out) {
+    // SAFETY: the caller's promise; `between` is this instruction's part of the scratch.
+    unsafe {
+        let done = match (f, g) {
+            (Binary::Subtract, Binary::Multiply) => map3(a, b, c, out, |a, b, c| (a - b) * c),
+            (Binary::Multiply, Binary::Add) => map3(a, b, c, out, |a, b, c| a * b + c),
+            (Binary::Multiply, Binary::AddRelu) => map3(a, b, c, out, |a, b, c| relu(a * b + c)),
+            (Binary::Add, Binary::Add) => map3(a, b, c, out, |a, b, c| a + b + c),
+            (Binary::Add, Binary::AddRelu) => map3(a, b, c, out, |a, b, c| relu(a + b + c)),
+            _ => false,
+        };
+        if !done {
+            for (f, a, b, out) in [(f, a, b, between), (g, Source::Stretches(between.ptr, between.stride), c, out)] {
+                binary(f, a, b, out);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Every instruction against f64, and the same bits on every instruction set and at every place in a block.
 
-use schuss_kernels::tape::{Argument, BLOCK, Binary, Block, Element, Instruction, Moment, Operand, Unary, run};
+use schuss_kernels::tape::{Argument, BLOCK, BOTH, Binary, Block, Element, Instruction, Moment, Operand, Unary, run};
 use schuss_kernels::{Buffer, Isa};
 
 type F1 = fn(f64) -> f64;
@@ -35,6 +35,7 @@ const BINARY: &[(Binary, F2)] = &[
     (Binary::Greater, |a, b| f64::from(u8::from(a > b))),
     (Binary::AddRelu, |a, b| (a + b).max(0.0)),
     (Binary::MultiplyPositive, |a, b| a * f64::from(u8::from(b > 0.0))),
+    (Binary::SquaredDifference, |a, b| (a - b) * (a - b)),
     (Binary::GreaterEqual, |a, b| f64::from(u8::from(a >= b))),
     (Binary::Equal, |a, b| f64::from(u8::from(a == b))),
 ];
@@ -43,17 +44,20 @@ const BINARY: &[(Binary, F2)] = &[
 const ROWS: usize = 3;
 const STRIDE: usize = 48;
 
-/// Runs one instruction on a block of `cols` columns beside a whole array, a row, a column and a number.
+/// Runs one instruction or more on a block of `cols` columns beside a whole array, a row, a column and a number.
 fn one(isa: Isa, element: Element, arguments: [Argument; 3], cols: usize, block: &[f32], beside: &[f32]) -> Vec<f32> {
+    all(isa, &[Instruction { element, arguments }], cols, block, beside)
+}
+
+fn all(isa: Isa, tape: &[Instruction], cols: usize, block: &[f32], beside: &[f32]) -> Vec<f32> {
     let mut block = block.to_vec();
-    let mut scratch = Buffer::zeros(BLOCK);
+    let mut scratch = Buffer::zeros(tape.len() * BLOCK);
     let operand = |row_stride, col_stride| Operand { ptr: beside.as_ptr(), row_stride, col_stride };
     let operands = [operand(STRIDE, 1), operand(0, 1), operand(1, 0), operand(0, 0)];
-    let tape = [Instruction { element, arguments }];
-    let what =
-        Block { ptr: block.as_mut_ptr(), rows: ROWS, cols, stride: STRIDE, first: 0, width: cols as u64, sample: 0 };
+    let (ptr, width, next) = (block.as_mut_ptr(), cols as u64, Some([ROWS, 0]));
+    let what = Block { ptr, rows: ROWS, cols, stride: STRIDE, first: 0, width, sample: 0, next };
     // SAFETY: this machine has `isa`; all arrays have ROWS · STRIDE numbers, the scratch one block.
-    let out = unsafe { run(isa, &tape, what, &operands, &Moment::default(), scratch.as_mut_ptr(), None) };
+    let out = unsafe { run(isa, tape, what, &operands, &Moment::default(), scratch.as_mut_ptr(), None) };
     // SAFETY: within the scratch.
     (0..ROWS * cols).map(|i| unsafe { *out.add(i / cols * STRIDE + i % cols) }).collect()
 }
@@ -107,6 +111,52 @@ fn every_binary_instruction_with_every_kind_of_operand() {
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// A number that is added to where it stands is read before it is written, also by two instructions in one.
+#[test]
+fn results_may_go_to_where_an_operand_stands() {
+    let x = numbers(-3.0, 0.06);
+    for isa in Isa::all_available() {
+        for cols in [16, 31] {
+            let (mut block, mut sums, mut scratch) = (x.clone(), x.clone(), Buffer::zeros(BLOCK));
+            let arguments = [Argument::Block, Argument::Number(2.0), Argument::Operand(0)];
+            let tape = [Instruction { element: Element::Both(Binary::Multiply, Binary::Add), arguments }];
+            let (ptr, to, width) = (block.as_mut_ptr(), sums.as_mut_ptr(), cols as u64);
+            let operands = [Operand { ptr: to, row_stride: STRIDE, col_stride: 1 }];
+            let what = Block { ptr, rows: ROWS, cols, stride: STRIDE, first: 0, width, sample: 0, next: None };
+            let (moment, place) = (Moment::default(), Some((to, STRIDE)));
+            // SAFETY: as above.
+            unsafe { run(isa, &tape, what, &operands, &moment, scratch.as_mut_ptr(), place) };
+            for i in (0..ROWS * STRIDE).filter(|i| i % STRIDE < cols) {
+                assert_eq!(sums[i], x[i] * 2.0 + x[i], "{isa:?}, {cols} columns");
+            }
+        }
+    }
+}
+
+/// To the bit, whatever stands where: in whole registers, which take one pass, or not.
+#[test]
+fn two_instructions_in_one_give_what_the_two_give() {
+    let (x, y) = (numbers(-3.0, 0.06), numbers(2.5, -0.05));
+    let places = |i: usize| match i {
+        0 => Argument::Block,
+        5 => Argument::Number(0.7),
+        i => Argument::Operand(i - 1),
+    };
+    for isa in Isa::all_available() {
+        for (f, g) in BOTH {
+            for (i, cols) in (0..216).zip([16, 32, 48, 31].into_iter().cycle()) {
+                let [a, b, c] = [places(i % 6), places(i / 6 % 6), places(i / 36)];
+                let found = one(isa, Element::Both(f, g), [a, b, c], cols, &x, &y);
+                let first = Instruction { element: Element::Binary(f), arguments: [a, b, b] };
+                let second = Instruction { element: Element::Binary(g), arguments: [Argument::Result(0), c, c] };
+                let want = all(isa, &[first, second], cols, &x, &y);
+                let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(&found), bits(&want), "{f:?}, {g:?} of {a:?}, {b:?}, {c:?}, {cols} columns, {isa:?}");
             }
         }
     }

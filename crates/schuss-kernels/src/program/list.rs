@@ -67,7 +67,9 @@ fn instruction(e: crate::tape::Element) -> String {
         Element::Binary(Binary::AddRelu) => "add + relu".into(),
         Element::Binary(Binary::MultiplyPositive) => "greater + multiply".into(),
         Element::Unary(f) => format!("{f:?}").to_lowercase(),
+        Element::Binary(Binary::SquaredDifference) => "subtract + square".into(),
         Element::Binary(f) => format!("{f:?}").to_lowercase(),
+        Element::Both(f, g) => format!("{} + {}", instruction(Element::Binary(f)), instruction(Element::Binary(g))),
         Element::Select => "select".into(),
         Element::Random(_) => "random".into(),
     }

@@ -1,7 +1,7 @@
 //! Two instructions of a tape as one, where the first is there for the second alone: a pass less over each block.
 
 use schuss_kernels::program::Finish;
-use schuss_kernels::tape::{Argument, Binary, Element, Instruction, Unary};
+use schuss_kernels::tape::{Argument, BOTH, Binary, Element, Instruction, Unary};
 
 /// Makes one of each such pair. The numbers stay the same.
 pub fn pairs(finish: &mut Finish) {
@@ -22,37 +22,68 @@ pub fn pairs(finish: &mut Finish) {
 
 /// The first such pair, and what does both.
 fn pair(finish: &Finish) -> Option<(usize, usize, Instruction)> {
+    let once = |i: usize| {
+        let read = finish.tape.iter().flat_map(Instruction::used).filter(|a| **a == Argument::Result(i)).count();
+        read == 1 && !finish.stores.iter().any(|(what, _)| *what == Argument::Result(i))
+    };
     finish.tape.iter().enumerate().find_map(|(second, instruction)| {
-        let (first, both) = together(&finish.tape, instruction)?;
-        let read = finish.tape.iter().flat_map(Instruction::used).filter(|a| **a == Argument::Result(first)).count();
-        let kept = finish.stores.iter().any(|(what, _)| *what == Argument::Result(first));
-        (read == 1 && !kept).then_some((first, second, both))
+        let made_by = |argument: Argument| match argument {
+            Argument::Result(i) if once(i) => Some((i, finish.tape[i])),
+            _ => None,
+        };
+        let (first, both) = together(instruction, made_by)?;
+        Some((first, second, both))
     })
 }
 
-/// What the instruction and the one before it that it takes do together.
-fn together(tape: &[Instruction], second: &Instruction) -> Option<(usize, Instruction)> {
-    let made_by = |argument: Argument| match argument {
-        Argument::Result(i) => Some((i, tape[i])),
-        _ => None,
-    };
+/// What the instruction does together with one that made an argument of it, and for nobody else.
+fn together(
+    second: &Instruction,
+    made_by: impl Fn(Argument) -> Option<(usize, Instruction)>,
+) -> Option<(usize, Instruction)> {
     let binary = |f, a, b| Instruction { element: Element::Binary(f), arguments: [a, b, b] };
     let [a, b, _] = second.arguments;
+    let both = |f, g, [x, y, _]: [Argument; 3], z| {
+        BOTH.contains(&(f, g)).then_some(Instruction { element: Element::Both(f, g), arguments: [x, y, z] })
+    };
     match second.element {
-        Element::Unary(Unary::Relu) => {
-            let (i, first) = made_by(a).filter(|(_, first)| first.element == Element::Binary(Binary::Add))?;
-            Some((i, binary(Binary::AddRelu, first.arguments[0], first.arguments[1])))
-        }
-        Element::Binary(Binary::Multiply) => {
-            let positive = |(_, first): &(usize, Instruction)| {
-                first.element == Element::Binary(Binary::Greater) && first.arguments[1] == Argument::Number(0.0)
+        Element::Unary(f) => {
+            let (i, first) = made_by(a)?;
+            let [x, y, z] = first.arguments;
+            let one = match (f, first.element) {
+                (Unary::Relu, Element::Binary(Binary::Add)) => binary(Binary::AddRelu, x, y),
+                (Unary::Relu, Element::Both(f, Binary::Add)) => both(f, Binary::AddRelu, first.arguments, z)?,
+                (Unary::Square, Element::Binary(Binary::Subtract)) => binary(Binary::SquaredDifference, x, y),
+                _ => return None,
             };
-            let factor = |mask, other| made_by(mask).filter(positive).map(|(i, first)| (i, first.arguments[0], other));
-            let (i, positive, other) = factor(b, a).or_else(|| factor(a, b))?;
-            Some((i, binary(Binary::MultiplyPositive, other, positive)))
+            Some((i, one))
+        }
+        Element::Binary(g) => {
+            // Both functions that may take their arguments in either order.
+            let either = |one: &dyn Fn(Argument, Argument) -> Option<(usize, Instruction)>| {
+                one(a, b).or_else(|| if commutes(g) { one(b, a) } else { None })
+            };
+            let masked = |mask, other| {
+                let (i, first) = made_by(mask)?;
+                let positive =
+                    first.element == Element::Binary(Binary::Greater) && first.arguments[1] == Argument::Number(0.0);
+                (g == Binary::Multiply && positive)
+                    .then_some((i, binary(Binary::MultiplyPositive, other, first.arguments[0])))
+            };
+            let behind = |made, other| {
+                let (i, first) = made_by(made)?;
+                let Element::Binary(f) = first.element else { return None };
+                Some((i, both(f, g, first.arguments, other)?))
+            };
+            either(&masked).or_else(|| either(&behind))
         }
         _ => None,
     }
+}
+
+/// Is it the same of b and a as of a and b?
+fn commutes(f: Binary) -> bool {
+    matches!(f, Binary::Add | Binary::Multiply)
 }
 
 #[cfg(test)]
@@ -83,6 +114,22 @@ mod tests {
         let masked = of(Element::Binary(Binary::MultiplyPositive), Argument::Result(0), OTHER);
         assert_eq!(f.tape, [both, masked]);
         assert_eq!([f.stores[0].0, f.stores[1].0], [Argument::Result(0), Argument::Result(1)]);
+        // As normalisation has them: (x − mean) · factor + shift, and that with a residual and a rectifier behind it.
+        let [mean, factor, shift, other] = [0, 1, 2, 3].map(Argument::Operand);
+        let centred = of(Element::Binary(Binary::Subtract), Argument::Block, mean);
+        let scaled = of(Element::Binary(Binary::Multiply), Argument::Result(0), factor);
+        let moved = of(Element::Binary(Binary::Add), shift, Argument::Result(1));
+        let sum = of(Element::Binary(Binary::Add), Argument::Result(2), other);
+        let above_zero = of(Element::Unary(Unary::Relu), Argument::Result(3), OTHER);
+        let mut f = finish(vec![centred, scaled, moved, sum, above_zero], &[4]);
+        pairs(&mut f);
+        let both = |f, g, arguments| Instruction { element: Element::Both(f, g), arguments };
+        let first = both(Binary::Subtract, Binary::Multiply, [Argument::Block, mean, factor]);
+        let rest = both(Binary::Add, Binary::AddRelu, [shift, Argument::Result(0), other]);
+        assert_eq!(f.tape, [first, rest]);
+        let mut f = finish(vec![centred, of(Element::Unary(Unary::Square), Argument::Result(0), OTHER)], &[1]);
+        pairs(&mut f);
+        assert_eq!(f.tape, [of(Element::Binary(Binary::SquaredDifference), Argument::Block, mean)]);
         // A sum that is kept, and one that is read twice.
         for f in [
             finish(vec![add, relu], &[0, 1]),
