@@ -1,7 +1,7 @@
 //! Prints the rates of products, GFLOP/s on one thread, for shapes that training small networks meets.
 //! `cargo run --release -p schuss-kernels --example product_rates [word]`: only shapes whose line has the word.
 
-use schuss_kernels::product::{Factors, Matrix, product, product_into, scratch_len};
+use schuss_kernels::product::{Beside, Factors, Matrix, product, product_into, scratch_len};
 use schuss_kernels::{Buffer, Isa};
 use std::ops::Range;
 use std::time::Instant;
@@ -83,12 +83,23 @@ fn main() {
             let tiles = least(|| {
                 // SAFETY: the arrays have these sizes, and the tiles are those of C.
                 unsafe {
-                    product(isa, factors, rows.clone(), cols.clone(), k, a, b, &mut scratch, &mut |tile| {
-                        for row in 0..tile.rows {
-                            let to = to.add((tile.row + row) * n + tile.col);
-                            std::ptr::copy_nonoverlapping(tile.ptr.add(row * tile.stride), to, tile.cols);
-                        }
-                    });
+                    product(
+                        isa,
+                        factors,
+                        rows.clone(),
+                        cols.clone(),
+                        k,
+                        a,
+                        b,
+                        &mut scratch,
+                        Beside::default(),
+                        &mut |tile| {
+                            for row in 0..tile.rows {
+                                let to = to.add((tile.row + row) * n + tile.col);
+                                std::ptr::copy_nonoverlapping(tile.ptr.add(row * tile.stride), to, tile.cols);
+                            }
+                        },
+                    );
                 }
             });
             let stored = least(|| {

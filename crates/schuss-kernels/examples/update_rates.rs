@@ -68,7 +68,7 @@ fn main() {
                         match codecs[0] {
                             Codec::F32 => {
                                 let (theta, g) = (block.theta, block.g);
-                                sweep.run_block(isa, &AT, rows, cols, theta, cols, g, cols, &pointers)
+                                sweep.run_block(isa, &AT, rows, cols, theta, cols, g, cols, &pointers, rows > 1)
                             }
                             _ => sweep.run_packed(isa, &block),
                         }

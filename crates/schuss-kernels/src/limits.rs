@@ -119,7 +119,7 @@ pub fn bandwidth(isa: Isa, pool: &Pool) -> f64 {
             let at = own.start * size_of::<f32>();
             let (x, y) = ((from + at) as *const f32, (to + at) as *mut f32);
             // SAFETY: threads have parts of their own; the arrays live until all have ended.
-            unsafe { sweep.run_block(isa, &[1.0], 1, own.len(), y, 0, x, 0, &[]) };
+            unsafe { sweep.run_block(isa, &[1.0], 1, own.len(), y, 0, x, 0, &[], false) };
         });
         best = best.min(start.elapsed().as_secs_f64());
     }

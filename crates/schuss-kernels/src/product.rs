@@ -22,8 +22,11 @@ pub(crate) mod bf16;
 mod cut;
 #[cfg(target_arch = "x86_64")]
 mod narrow;
+mod near;
 mod registers;
 
+pub use near::Beside;
+use near::Near;
 use registers::*;
 pub(crate) use registers::{pack, rounded};
 #[cfg(target_arch = "x86_64")]
@@ -73,7 +76,7 @@ pub struct Tile {
 }
 
 pub(crate) enum Target<'a> {
-    Tiles(&'a mut dyn FnMut(Tile)),
+    Tiles(&'a mut dyn FnMut(Tile), Beside<'a>),
     Store { to: *mut f32, stride: usize },
 }
 
@@ -133,7 +136,13 @@ pub fn tiles(isa: Isa) -> bool {
     }
 }
 
-/// Computes the elements of C in `rows` × `cols` and hands each finished tile to `epilogue`, which may change it.
+/// Does [`product`] make use of what it is told about arrays beside C?
+pub fn brings_beside(isa: Isa, factors: Factors) -> bool {
+    factors != Factors::Cut && !(factors == Factors::Bf16 && tiles(isa))
+}
+
+/// Computes the elements of C in `rows` × `cols` and hands each finished tile to `epilogue`, which may change it. What lies
+/// beside a tile in other arrays is asked for while it is computed, where [`brings_beside`] says so.
 ///
 /// # Safety
 /// This machine has `isa`; every element of A in `rows` × `k` and of B in `k` × `cols` can be read.
@@ -149,10 +158,11 @@ pub unsafe fn product(
     a: Matrix,
     b: Matrix,
     scratch: &mut [f32],
+    beside: Beside,
     epilogue: &mut dyn FnMut(Tile),
 ) {
     // SAFETY: the caller's promise.
-    unsafe { compute(isa, factors, rows, cols, k, a, b, scratch, Target::Tiles(epilogue)) }
+    unsafe { compute(isa, factors, rows, cols, k, a, b, scratch, Target::Tiles(epilogue, beside)) }
 }
 
 /// Computes the elements of C in `rows` × `cols` and writes them to `c`, where row i starts at `c + i · stride`.
@@ -243,12 +253,12 @@ unsafe fn run_narrow(
     for row in rows.clone().step_by(NARROW_ROWS) {
         let height = NARROW_ROWS.min(rows.end - row);
         let (to, stride, stored) = match target {
-            Target::Tiles(_) => (tile, LINE, LINE),
+            Target::Tiles(..) => (tile, LINE, LINE),
             Target::Store { to, stride } => (to.wrapping_add(row * stride + cols.start), stride, cols.len()),
         };
         // SAFETY: the rows are within A and C.
         unsafe { narrow(k, height, Matrix { ptr: a.ptr.wrapping_add(row), ..a }, b, to, stride, stored) };
-        if let Target::Tiles(epilogue) = &mut target {
+        if let Target::Tiles(epilogue, _) = &mut target {
             epilogue(Tile { row, col: cols.start, rows: height, cols: cols.len(), ptr: tile, stride });
         }
     }
@@ -290,14 +300,14 @@ unsafe fn run_block(
     let (width, heights) = (kernels.cols(), kernels.heights(rows.len()));
     // A copy pays when it is read several times, and when the panel's rows lie far apart.
     let pack = kernels.copies || b.col_stride != 1 || (heights.len() > 2 && b.row_stride > 2 * width);
-    if let Target::Tiles(epilogue) = target
+    if let Target::Tiles(epilogue, beside) = target
         && pack
         && kernels.wide(k)
         && rows.len() > BLOCK / WIDE
         && cols.len() > width
     {
         // SAFETY: the caller's promise.
-        return unsafe { run_wide(kernels, rows, cols, k, a, b, tile, panel, epilogue) };
+        return unsafe { run_wide(kernels, rows, cols, k, a, b, tile, panel, *beside, epilogue) };
     }
     // Where all rows fit a block, their tiles are handed on together: there is little else to do for each.
     let one = if cols.len() > kernels.count { width } else { kernels.count.next_multiple_of(LINE) };
@@ -305,6 +315,7 @@ unsafe fn run_block(
     let together = rows.len() <= capacity;
     let beside = (capacity / rows.len().max(1)).clamp(1, cols.len().div_ceil(width).max(1));
     let tile_stride = beside * one;
+    let arrays = if let Target::Tiles(_, beside) = target { *beside } else { Beside::default() };
     for (number, col) in cols.clone().step_by(width).enumerate() {
         let panels = number % beside + 1;
         let ends = panels == beside || col + width >= cols.end;
@@ -328,15 +339,16 @@ unsafe fn run_block(
             // A tile has room for whole registers, and whole ones are read again sooner than parts.
             let whole = kernels.count * if cols > kernels.count { 2 } else { 1 };
             let (to, stride, stored) = match *target {
-                Target::Tiles(_) => (tile.wrapping_add(filled * tile_stride + (col - first)), tile_stride, whole),
+                Target::Tiles(..) => (tile.wrapping_add(filled * tile_stride + (col - first)), tile_stride, whole),
                 Target::Store { to, stride } => (to.wrapping_add(row * stride + col), stride, cols),
             };
             let a = a.strip(kernels, k, strip, row, before);
+            let near = arrays.tile(row, col, height);
             // SAFETY: the strip is within A; `to` has room for `height` rows of `cols`.
-            unsafe { kernel(kernels.steps(k), cols, a, from, from_stride, to, stride, stored) }
+            unsafe { kernel(kernels.steps(k), cols, a, from, from_stride, to, stride, stored, &near) }
             (row, before, filled) = (row + height, height, filled + height);
             let last = row == rows.end;
-            if let Target::Tiles(epilogue) = target
+            if let Target::Tiles(epilogue, _) = target
                 && (!together || (last && ends))
             {
                 let (rows, cols) = (filled, col + cols - first);
@@ -363,10 +375,12 @@ unsafe fn run_wide(
     b: Matrix,
     tile: *mut f32,
     panels: *mut f32,
+    beside: Beside,
     epilogue: &mut dyn FnMut(Tile),
 ) {
-    let width = kernels.cols();
+    let (width, heights, from) = (kernels.cols(), kernels.heights(rows.len()), [b.ptr]);
     for col in cols.clone().step_by(WIDE) {
+        let next = col + WIDE < cols.end && b.col_stride == 1;
         let cols = WIDE.min(cols.end - col);
         let stride = cols.next_multiple_of(kernels.count).next_multiple_of(LINE);
         let part = |at: usize| (at, width.min(cols - at), panels.wrapping_add(at / width * kernels.panel(k)));
@@ -377,7 +391,7 @@ unsafe fn run_wide(
             unsafe { (kernels.pack)(k, cols, Matrix { ptr, ..b }, panel) };
         }
         let (mut row, mut before, mut filled) = (rows.start, 0, 0);
-        for (strip, height) in kernels.heights(rows.len()).enumerate() {
+        for (strip, height) in heights.clone().enumerate() {
             if filled + height > BLOCK / stride {
                 epilogue(Tile { row: row - filled, col, rows: filled, cols, ptr: tile, stride });
                 filled = 0;
@@ -387,8 +401,13 @@ unsafe fn run_wide(
                 let two = cols > kernels.count;
                 let kernel = kernels.kernels[height - 1][usize::from(two)];
                 let (to, stored) = (tile.wrapping_add(filled * stride + at), if two { width } else { kernels.count });
+                let near = if beside.arrays.is_empty() && next {
+                    Near::panel(&from, b.row_stride, kernels, k, [strip, heights.len()], col + WIDE + at)
+                } else {
+                    beside.tile(row, col + at, height)
+                };
                 // SAFETY: the strip is within A; the tile has room for whole registers of its rows.
-                unsafe { kernel(kernels.steps(k), cols, a, panel, width, to, stride, stored) };
+                unsafe { kernel(kernels.steps(k), cols, a, panel, width, to, stride, stored, &near) };
             }
             (row, before, filled) = (row + height, height, filled + height);
         }
@@ -404,8 +423,8 @@ pub(crate) struct Segment {
     pub b: usize,
 }
 
-/// `kernel(k, cols, a, b, b_stride, c, c_stride, c_cols)`
-type Kernel = unsafe fn(usize, usize, Matrix, *const f32, usize, *mut f32, usize, usize);
+/// `kernel(k, cols, a, b, b_stride, c, c_stride, c_cols, near)`
+type Kernel = unsafe fn(usize, usize, Matrix, *const f32, usize, *mut f32, usize, usize, &Near);
 /// `pack(k, cols, b, panel)`
 pub(crate) type Pack = unsafe fn(usize, usize, Matrix, *mut f32);
 

@@ -54,7 +54,7 @@ pub trait Elementwise: Send + Sync + 'static {
 pub const MOST_SLOTS: usize = 8;
 
 type Reference = fn(&[f64], &mut [f64], &[f64], &mut [Vec<f64>]);
-type Block = unsafe fn(&[f32], usize, usize, *mut f32, usize, *const f32, usize, &[*mut f32]) -> bool;
+type Block = unsafe fn(&[f32], usize, usize, *mut f32, usize, *const f32, usize, &[*mut f32], bool) -> bool;
 
 /// A rule, compiled for every instruction set.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +116,8 @@ impl Sweep {
 
     /// Sweeps over a block of `rows` × `cols`. Row r of `theta` and of every state starts `r · stride` after its
     /// pointer, row r of `g` `r · g_stride` after `g`. An element's result is the same bits wherever it stands in
-    /// whatever block, and on every instruction set. False if any new number is not finite.
+    /// whatever block, and on every instruction set. False if any new number is not finite. With `ahead`, as many rows below
+    /// the block are asked for.
     ///
     /// # Safety
     /// This machine has `isa`; `theta` and the states can be written, `g` can be read, at every element of the block;
@@ -135,10 +136,11 @@ impl Sweep {
         g: *const f32,
         g_stride: usize,
         states: &[*mut f32],
+        ahead: bool,
     ) -> bool {
         assert!(at.len() == self.at && states.len() == self.slots, "wrong count of numbers or states");
         // SAFETY: the counts are right, the rest is the caller's promise.
-        unsafe { self.plain[isa as usize](at, rows, cols, theta, stride, g, g_stride, states) }
+        unsafe { self.plain[isa as usize](at, rows, cols, theta, stride, g, g_stride, states, ahead) }
     }
 
     /// Sweeps over whole arrays. False if any new number is not finite.
@@ -155,7 +157,7 @@ impl Sweep {
         }
         let states = &pointers[..self.slots];
         // SAFETY: one row of `len`; the lengths are checked, and borrows keep the arrays apart.
-        unsafe { self.run_block(isa, at, 1, len, theta.as_mut_ptr(), 0, g.as_ptr(), 0, states) }
+        unsafe { self.run_block(isa, at, 1, len, theta.as_mut_ptr(), 0, g.as_ptr(), 0, states, false) }
     }
 
     /// The meaning of the rule, in `f64`.
@@ -193,9 +195,10 @@ unsafe fn sweep_avx2<R: Elementwise>(
     g: *const f32,
     g_stride: usize,
     states: &[*mut f32],
+    ahead: bool,
 ) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { sweep::<Avx2, R>(at, rows, cols, theta, stride, g, g_stride, states) }
+    unsafe { sweep::<Avx2, R>(at, rows, cols, theta, stride, g, g_stride, states, ahead) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -209,9 +212,10 @@ unsafe fn sweep_avx512<R: Elementwise>(
     g: *const f32,
     g_stride: usize,
     states: &[*mut f32],
+    ahead: bool,
 ) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { sweep::<Avx512, R>(at, rows, cols, theta, stride, g, g_stride, states) }
+    unsafe { sweep::<Avx512, R>(at, rows, cols, theta, stride, g, g_stride, states, ahead) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -238,6 +242,7 @@ unsafe fn sweep<V: Register, R: Elementwise>(
     g: *const f32,
     g_stride: usize,
     states: &[*mut f32],
+    ahead: bool,
 ) -> bool {
     if rows > 1 && stride == cols && cols < NARROW {
         // Short rows that lie end to end: one long row. Taken each by itself, a row's load would wait for the store of
@@ -260,13 +265,13 @@ unsafe fn sweep<V: Register, R: Elementwise>(
                 let shifted = |i: usize| if i < states.len() { states[i].add(from) } else { std::ptr::null_mut() };
                 let moved: [*mut f32; MOST_SLOTS] = std::array::from_fn(shifted);
                 let (theta, states) = (theta.add(from), &moved[..states.len()]);
-                finite &= rows_of::<V, R>(at, 1, height * cols, theta, 0, packed.as_ptr(), 0, states);
+                finite &= rows_of::<V, R>(at, 1, height * cols, theta, 0, packed.as_ptr(), 0, states, false);
             }
         }
         return finite;
     }
     // SAFETY: the caller's promise.
-    unsafe { rows_of::<V, R>(at, rows, cols, theta, stride, g, g_stride, states) }
+    unsafe { rows_of::<V, R>(at, rows, cols, theta, stride, g, g_stride, states, ahead) }
 }
 
 /// Columns below which rows that lie end to end are taken as one.
@@ -286,12 +291,12 @@ unsafe fn rows_of<V: Register, R: Elementwise>(
     g: *const f32,
     g_stride: usize,
     states: &[*mut f32],
+    ahead: bool,
 ) -> bool {
     let keep = V::splat(f64::from(at[0]));
     let at = R::At::<V>::gather(|i| V::splat(f64::from(at[i + 1])));
     let mut wrong = V::splat(0.0);
-    // Blocks are walked downwards, so the rows below are the next block's. Whole arrays are left to the hardware.
-    let ahead = if rows > 1 { rows * stride } else { 0 };
+    let ahead = if ahead { rows * stride } else { 0 };
     for row in 0..rows {
         let (to, from) = (row * stride, row * g_stride);
         for col in (0..cols).step_by(V::COUNT) {

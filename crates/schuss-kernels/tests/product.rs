@@ -1,6 +1,6 @@
 //! Products against sums in `f64`, and their bits under every cut of the work.
 
-use schuss_kernels::product::{Factors, Matrix, grain, product, product_into, scratch_len};
+use schuss_kernels::product::{Beside, Factors, Matrix, grain, product, product_into, scratch_len};
 use schuss_kernels::random::fill_uniform;
 use schuss_kernels::{Buffer, Isa};
 use std::ops::Range;
@@ -52,7 +52,11 @@ fn tiles(
 ) -> Vec<f32> {
     let mut c = vec![7.0; m * n];
     let mut scratch = Buffer::zeros(scratch_len(isa, factors, m, k) + 1);
-    for (rows, cols) in parts {
+    // Arrays beside C change nothing.
+    let others = [vec![0.0; m * n], vec![0.0; m * n]];
+    let arrays = others.each_ref().map(|x| x.as_ptr());
+    for (i, (rows, cols)) in parts.iter().enumerate() {
+        let beside = Beside { arrays: &arrays[..i % 3], stride: n };
         let epilogue = &mut |tile: schuss_kernels::product::Tile| {
             assert_eq!(tile.ptr.addr() % 64, 0);
             assert_eq!(tile.stride % 16, 0);
@@ -71,7 +75,7 @@ fn tiles(
         let (a, b) = (f[0].matrix(), f[1].matrix());
         // An odd start, because scratch memory may begin anywhere.
         // SAFETY: the factors are m × k and k × n, `isa` is available.
-        unsafe { product(isa, factors, rows.clone(), cols.clone(), k, a, b, &mut scratch[1..], epilogue) }
+        unsafe { product(isa, factors, rows.clone(), cols.clone(), k, a, b, &mut scratch[1..], beside, epilogue) }
     }
     c
 }

@@ -127,7 +127,7 @@ fn a_block_is_part_of_the_whole() {
             let fine = unsafe {
                 let states = [block.m.as_mut_ptr().add(at), block.v.as_mut_ptr().add(at)];
                 let theta = block.theta.as_mut_ptr().add(at);
-                Sweep::of::<Rule>().run_block(isa, &AT, rows, cols, theta, stride, g.as_ptr(), g_stride, &states)
+                Sweep::of::<Rule>().run_block(isa, &AT, rows, cols, theta, stride, g.as_ptr(), g_stride, &states, true)
             };
             assert!(fine);
             let before = Arrays::new(height * stride).bits();

@@ -281,7 +281,7 @@ pub unsafe fn run<D: Dots, const PARTS: usize>(
                                 Target::Store { to, stride } => {
                                     (to.wrapping_add(strip(i).start * stride + col + at), stride, cols)
                                 }
-                                Target::Tiles(_) => (sums.add(place * whole + at), whole, registers),
+                                Target::Tiles(..) => (sums.add(place * whole + at), whole, registers),
                             };
                             let add = stretch > 0;
                             let sums = Sums { c: to, c_row: stride, c_lower: PAIRS * stride, add };
@@ -302,7 +302,7 @@ pub unsafe fn run<D: Dots, const PARTS: usize>(
 
 /// Hands sums on, some rows at a time.
 fn hand_on(row: usize, col: usize, rows: usize, cols: usize, sums: *mut f32, target: &mut Target) {
-    let Target::Tiles(epilogue) = target else { return };
+    let Target::Tiles(epilogue, _) = target else { return };
     let stride = cols.next_multiple_of(16);
     for at in (0..rows).step_by(BLOCK / stride) {
         let rows = (rows - at).min(BLOCK / stride);
@@ -313,6 +313,7 @@ fn hand_on(row: usize, col: usize, rows: usize, cols: usize, sums: *mut f32, tar
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::product::Beside;
     use crate::{Buffer, math};
 
     fn number(i: usize) -> f32 {
@@ -345,7 +346,8 @@ mod tests {
                 unsafe { *to.add((tile.row + i) * n + tile.col + j) = *tile.ptr.add(i * tile.stride + j) };
             }
         };
-        let target = if stored { Target::Store { to, stride: n } } else { Target::Tiles(&mut epilogue) };
+        let target =
+            if stored { Target::Store { to, stride: n } } else { Target::Tiles(&mut epilogue, Beside::default()) };
         // SAFETY: the arrays have these sizes, and the loop needs no instructions of AMX.
         unsafe { run::<Loop, PARTS>(0..m, 0..n, k, left, right, &mut scratch, target) };
         for (i, c) in c.iter().enumerate() {

@@ -3,7 +3,7 @@
 //! Both factors are copied together in pairs of inner steps: A in blocks of rows, B in panels of two registers. What k
 //! lacks to a whole pair is 0.
 
-use super::{Kernel, Kernels, Matrix};
+use super::{Kernel, Kernels, Matrix, Near};
 use crate::lane::{Avx512, Register, for_rows};
 use std::arch::x86_64::*;
 use std::hint::black_box;
@@ -141,13 +141,14 @@ unsafe fn pack_columns(k: usize, cols: usize, from: Matrix, to: *mut u32) {
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512bf16,avx2,fma")]
 unsafe fn kernel<const ROWS: usize, const REGISTERS: usize>(
     pairs: usize,
-    _cols: usize,
+    cols: usize,
     a: Matrix,
     b: *const f32,
     b_stride: usize,
     c: *mut f32,
     c_stride: usize,
     c_cols: usize,
+    near: &Near,
 ) {
     let last = REGISTERS - 1;
     let stored = Avx512::part(c_cols - last * 16);
@@ -158,17 +159,22 @@ unsafe fn kernel<const ROWS: usize, const REGISTERS: usize>(
     let (mut b_k, a_step) = (b, a.col_stride);
     // SAFETY: the caller's promise; the pointers are not read after their last step.
     unsafe {
-        for _ in 0..pairs {
-            let y: [__m512bh; REGISTERS] =
-                std::array::from_fn(|j| std::mem::transmute(_mm512_loadu_si512(b_k.add(j * 16).cast())));
-            for_rows!(i < ROWS: {
-                let x = _mm512_set1_epi32((*a_k[i / 5].add(offsets[i % 5])).cast_signed());
-                for (sum, y) in sums[i].iter_mut().zip(y) {
-                    *sum = _mm512_dpbf16_ps(*sum, std::mem::transmute::<__m512i, __m512bh>(x), y);
-                }
-            });
-            a_k = a_k.map(|a| a.wrapping_add(a_step));
-            b_k = b_k.wrapping_add(b_stride);
+        let (mut left, mut row) = (pairs, 0);
+        while left > 0 {
+            let some = near.bring(row, cols, left);
+            for _ in 0..some {
+                let y: [__m512bh; REGISTERS] =
+                    std::array::from_fn(|j| std::mem::transmute(_mm512_loadu_si512(b_k.add(j * 16).cast())));
+                for_rows!(i < ROWS: {
+                    let x = _mm512_set1_epi32((*a_k[i / 5].add(offsets[i % 5])).cast_signed());
+                    for (sum, y) in sums[i].iter_mut().zip(y) {
+                        *sum = _mm512_dpbf16_ps(*sum, std::mem::transmute::<__m512i, __m512bh>(x), y);
+                    }
+                });
+                a_k = a_k.map(|a| a.wrapping_add(a_step));
+                b_k = b_k.wrapping_add(b_stride);
+            }
+            (left, row) = (left - some, row + 1);
         }
         for_rows!(i < ROWS: {
             let c = c.add(i * c_stride);

@@ -1,7 +1,7 @@
 //! Products of factors that are cut into two numbers of bfloat16, where no unit cuts them: products of factors three times as
 //! long, in which the parts stand behind each other.
 
-use super::{Factors, LINE, Matrix, Target, Tile, kernels, run};
+use super::{Beside, Factors, LINE, Matrix, Target, Tile, kernels, run};
 use crate::{Isa, math};
 use std::ops::Range;
 
@@ -108,9 +108,9 @@ pub unsafe fn run_cut(
             // SAFETY: the caller's promise; the parts are there, and were rounded already.
             unsafe {
                 match &mut target {
-                    Target::Tiles(done) => {
+                    Target::Tiles(done, _) => {
                         let mut moved = |tile: Tile| done(Tile { row: tile.row + row, col: tile.col + col, ..tile });
-                        run(kernels, 0..rows, 0..cols, 3 * k, a, b, rest, Target::Tiles(&mut moved));
+                        run(kernels, 0..rows, 0..cols, 3 * k, a, b, rest, Target::Tiles(&mut moved, Beside::default()));
                     }
                     Target::Store { to, stride } => {
                         let (to, stride) = (to.wrapping_add(row * *stride + col), *stride);

@@ -1,6 +1,6 @@
 //! Tiles in registers, and what is copied together for them, compiled for each instruction set.
 
-use super::Matrix;
+use super::{Matrix, Near};
 #[cfg(target_arch = "aarch64")]
 use crate::lane::Neon;
 #[cfg(target_arch = "x86_64")]
@@ -21,9 +21,10 @@ macro_rules! kernel {
             c: *mut f32,
             c_stride: usize,
             c_cols: usize,
+            near: &Near,
         ) {
             // SAFETY: the caller's promise.
-            unsafe { kernel::<$register, ROWS, REGISTERS>(k, cols, a, b, b_stride, c, c_stride, c_cols) }
+            unsafe { kernel::<$register, ROWS, REGISTERS>(k, cols, a, b, b_stride, c, c_stride, c_cols, near) }
         }
     };
 }
@@ -49,6 +50,7 @@ unsafe fn kernel<V: Register, const ROWS: usize, const REGISTERS: usize>(
     c: *mut f32,
     c_stride: usize,
     c_cols: usize,
+    near: &Near,
 ) {
     let last = REGISTERS - 1;
     let (part, stored) = (V::part(cols - last * V::COUNT), V::part(c_cols - last * V::COUNT));
@@ -60,20 +62,25 @@ unsafe fn kernel<V: Register, const ROWS: usize, const REGISTERS: usize>(
     let (mut b_k, a_step) = (b, a.col_stride);
     // SAFETY: the caller's promise; the pointers are not read after their last step.
     unsafe {
-        for _ in 0..k {
-            let mut y = [V::splat(0.0); REGISTERS];
-            for (j, y) in y.iter_mut().enumerate().take(last) {
-                *y = V::load(b_k.add(j * V::COUNT));
-            }
-            y[last] = V::load_part(b_k.add(last * V::COUNT), part);
-            for_rows!(i < ROWS: {
-                let x = V::splat(f64::from(*a_k[i / 5].add(offsets[i % 5])));
-                for (sum, y) in sums[i].iter_mut().zip(y) {
-                    *sum = x.times_plus(y, *sum);
+        let (mut left, mut row) = (k, 0);
+        while left > 0 {
+            let some = near.bring(row, cols, left);
+            for _ in 0..some {
+                let mut y = [V::splat(0.0); REGISTERS];
+                for (j, y) in y.iter_mut().enumerate().take(last) {
+                    *y = V::load(b_k.add(j * V::COUNT));
                 }
-            });
-            a_k = a_k.map(|a| a.wrapping_add(a_step));
-            b_k = b_k.wrapping_add(b_stride);
+                y[last] = V::load_part(b_k.add(last * V::COUNT), part);
+                for_rows!(i < ROWS: {
+                    let x = V::splat(f64::from(*a_k[i / 5].add(offsets[i % 5])));
+                    for (sum, y) in sums[i].iter_mut().zip(y) {
+                        *sum = x.times_plus(y, *sum);
+                    }
+                });
+                a_k = a_k.map(|a| a.wrapping_add(a_step));
+                b_k = b_k.wrapping_add(b_stride);
+            }
+            (left, row) = (left - some, row + 1);
         }
         for_rows!(i < ROWS: {
             let c = c.add(i * c_stride);

@@ -3,7 +3,7 @@
 use super::{Call, Finish, OPERANDS, STATES, View, Work};
 use crate::convolution;
 use crate::copies;
-use crate::product::{self, Matrix, Tile};
+use crate::product::{self, Beside, Matrix, Tile};
 use crate::rows::{self, Rows, RowsMut};
 use crate::tape::{self, Argument, BLOCK, Block, Moment, Operand};
 use crate::windows;
@@ -77,9 +77,15 @@ impl Run<'_> {
                         }
                         _ => {
                             let more = more.as_mut_ptr();
-                            let mut done = |tile: Tile| self.finish(finish, tile, more);
+                            let mut arrays = [std::ptr::null(); 1 + STATES];
+                            let beside = self.beside(finish, &mut arrays);
+                            let brought = product::brings_beside(self.isa, *factors);
+                            let mut done = |tile: Tile| {
+                                let next = (!brought).then_some([tile.rows, 0]);
+                                self.finish_then(finish, tile, next, more);
+                            };
                             let (a, b) = (matrix(*a), matrix(*b));
-                            product::product(self.isa, *factors, rows, cols, *k, a, b, own, &mut done);
+                            product::product(self.isa, *factors, rows, cols, *k, a, b, own, beside, &mut done);
                         }
                     }
                 }
@@ -243,6 +249,15 @@ impl Run<'_> {
             _ => convolution::Target::Tiles(done),
         }
     }
+    /// The arrays that an update behind a product changes.
+    unsafe fn beside<'a>(&self, finish: &Finish, arrays: &'a mut [*const f32; 1 + STATES]) -> Beside<'a> {
+        let Some(update) = finish.update.as_ref().filter(|u| !u.packed()) else { return Beside::default() };
+        for (array, v) in arrays.iter_mut().zip(std::iter::once(&update.theta).chain(&update.states)) {
+            // SAFETY: checked.
+            *array = unsafe { self.at(*v, 0, 0) };
+        }
+        Beside { arrays: &arrays[..1 + update.states.len()], stride: update.theta.row_stride }
+    }
     unsafe fn operand(&self, v: View, row: usize, col: usize) -> Operand {
         // SAFETY: checked.
         Operand { ptr: unsafe { self.at(v, row, col) }, row_stride: v.row_stride, col_stride: v.col_stride }
@@ -272,8 +287,8 @@ impl Run<'_> {
             sample: finish.sample as u64,
             next,
         };
-        // SAFETY: operands cover the tile's places (checked), registers were sized for the tape.
         let operands = &operands[..finish.operands.len()];
+        // SAFETY: operands cover the tile's places (checked), registers were sized for the tape.
         unsafe { tape::run(self.isa, &finish.tape, block, operands, self.moment, registers, to) }
     }
 
@@ -331,7 +346,9 @@ impl Run<'_> {
                     }
                     (rows, cols, from_stride) = (1, rows * cols, rows * cols);
                 }
-                if !update.sweep.run_block(self.isa, at, rows, cols, theta, stride, result, from_stride, states) {
+                let ahead = next.is_some() && rows > 1;
+                if !update.sweep.run_block(self.isa, at, rows, cols, theta, stride, result, from_stride, states, ahead)
+                {
                     self.finite.store(false, Ordering::Relaxed);
                 }
             }
