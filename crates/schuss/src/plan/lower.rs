@@ -5,25 +5,25 @@ use super::list::{Kernel, List, Step, Writes};
 use super::passes::{Target, writes_follow_reads};
 use crate::graph::Value;
 use crate::graph::ops::broadcast_to::BroadcastTo;
-use crate::graph::ops::constant::Constant;
 use crate::graph::ops::input::{Input, Source};
 use schuss_kernels::convolution::Method;
 use schuss_kernels::copies::Piece;
 use schuss_kernels::product::Factors;
 use schuss_kernels::program::{Call, CrossEntropy, Finish, Phase, Program, Update, View, Work, share};
 use schuss_kernels::rows::RowFold;
-use schuss_kernels::tape::{Argument, Binary, Element, Instruction};
+use schuss_kernels::tape::{Argument, Binary, Element};
 use schuss_kernels::windows::WindowMap;
 use schuss_kernels::{Codec, Isa, Sweep};
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 mod arena;
+mod builder;
 mod fuse;
 mod phases;
 mod slices;
 
+use builder::Builder;
 use slices::{Passing, Run};
 
 /// Where variables are, for the lowering.
@@ -377,13 +377,12 @@ impl Lowering<'_> {
         let within = self.list.sizes(step.last().expect("a step computes something"));
         let sample = self.sample(step.last().expect("a step computes something"));
         let mut f = Builder::new(self, &own, frame, within, sample);
-        f.known.extend(step.base.map(|v| (v, Argument::Block)));
+        step.base.into_iter().for_each(|v| f.block(v));
         for &v in &step.chain {
-            let argument = f.compute(v);
-            f.known.insert(v, argument);
+            f.compute(v);
         }
         for &v in own.iter().filter(|v| self.kept[v.index()]) {
-            let what = f.known[&v];
+            let what = f.argument(v);
             let what = f.result(what);
             f.finish.stores.push((what, self.dense(v, frame.1)));
         }
@@ -535,87 +534,4 @@ fn space(place: usize) -> u32 {
 
 fn frame_of_sum(sizes: &[usize], inner: usize) -> (usize, usize) {
     (sizes.iter().product::<usize>() / inner.max(1), inner)
-}
-
-/// Makes one finish.
-struct Builder<'a, 'b> {
-    lowering: &'a Lowering<'b>,
-    own: &'a [Value],
-    frame: (usize, usize),
-    within: Vec<usize>,
-    known: HashMap<Value, Argument>,
-    finish: Finish,
-}
-
-impl<'a, 'b> Builder<'a, 'b> {
-    fn new(
-        lowering: &'a Lowering<'b>,
-        own: &'a [Value],
-        frame: (usize, usize),
-        within: Vec<usize>,
-        sample: usize,
-    ) -> Self {
-        let finish = Finish { width: frame.1, sample, ..Finish::default() };
-        Builder { lowering, own, frame, within, known: HashMap::new(), finish }
-    }
-    fn push(&mut self, element: Element, arguments: [Argument; 3]) -> Argument {
-        self.finish.tape.push(Instruction { element, arguments });
-        Argument::Result(self.finish.tape.len() - 1)
-    }
-    fn operand(&mut self, view: View) -> Argument {
-        let found = self.finish.operands.iter().position(|v| *v == view);
-        Argument::Operand(found.unwrap_or_else(|| {
-            self.finish.operands.push(view);
-            self.finish.operands.len() - 1
-        }))
-    }
-    /// A value as an instruction's argument.
-    fn argument(&mut self, v: Value) -> Argument {
-        let list = self.lowering.list;
-        if let Some(known) = self.known.get(&v) {
-            return *known;
-        }
-        if let Some(c) = list.graph.operation::<Constant>(v) {
-            return Argument::Number(c.value as f32);
-        }
-        if list.inline[v.index()] && !self.own.contains(&v) {
-            let argument = self.compute(v);
-            self.known.insert(v, argument);
-            return argument;
-        }
-        let strides = List::strides(&list.sizes(v), &self.within, self.frame);
-        let (row_stride, col_stride) = strides.expect("passes keep to what strides describe");
-        let (space, offset) = self.lowering.origin(v);
-        self.operand(View { space, offset, row_stride, col_stride })
-    }
-    /// An element-wise value, from its inputs.
-    fn compute(&mut self, v: Value) -> Argument {
-        let node = self.lowering.list.graph.node(v);
-        let arguments: Vec<Argument> = node.inputs.iter().map(|x| self.argument(*x)).collect();
-        match node.op.element() {
-            // A repetition: whatever reads it reads what is repeated.
-            None => arguments[0],
-            Some(element) => {
-                let at = |i: usize| arguments.get(i).copied().unwrap_or(Argument::Number(0.0));
-                self.push(element, [at(0), at(1), at(2)])
-            }
-        }
-    }
-    /// An argument as a block of numbers: what stands elsewhere is copied (times 1, which changes no bit).
-    fn result(&mut self, argument: Argument) -> Argument {
-        match argument {
-            Argument::Block | Argument::Result(_) => argument,
-            other => self.push(Element::Binary(Binary::Multiply), [other, Argument::Number(1.0), other]),
-        }
-    }
-    /// Makes a result the last one.
-    fn last(&mut self, result: Argument) {
-        let last = match self.finish.tape.len() {
-            0 => Argument::Block,
-            n => Argument::Result(n - 1),
-        };
-        if result != last {
-            self.push(Element::Binary(Binary::Multiply), [result, Argument::Number(1.0), result]);
-        }
-    }
 }
