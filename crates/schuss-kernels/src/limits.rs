@@ -61,14 +61,22 @@ pub fn multiply_adds(isa: Isa, pool: &Pool) -> f64 {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => (unsafe { chains_avx512(start) }, Avx512::COUNT),
     };
+    rate(pool, &|| {
+        let (zero, count) = run(black_box(1.0));
+        black_box(zero);
+        2 * CHAINS * ROUNDS * count
+    })
+}
+
+/// Operations a second of all threads together, each at its best of some tries; `run` does some and says how many.
+fn rate(pool: &Pool, run: &(dyn Fn() -> usize + Sync)) -> f64 {
     let total = Mutex::new(0.0);
     pool.run(&|_| {
         let mut best = 0.0f64;
         for _ in 0..40 {
             let start = Instant::now();
-            let (zero, count) = run(black_box(1.0));
-            black_box(zero);
-            best = best.max((2 * CHAINS * ROUNDS * count) as f64 / start.elapsed().as_secs_f64());
+            let done = run();
+            best = best.max(done as f64 / start.elapsed().as_secs_f64());
         }
         *total.lock().expect("no thread panics here") += best;
     });
@@ -88,17 +96,7 @@ pub fn products_of_bfloat16(isa: Isa, pool: &Pool) -> Option<(&'static str, f64)
         } else {
             return None;
         };
-        let total = Mutex::new(0.0);
-        pool.run(&|_| {
-            let mut best = 0.0f64;
-            for _ in 0..40 {
-                let start = Instant::now();
-                let done = run(black_box(ROUNDS));
-                best = best.max(done as f64 / start.elapsed().as_secs_f64());
-            }
-            *total.lock().expect("no thread panics here") += best;
-        });
-        return Some((name, total.into_inner().expect("no thread panics here")));
+        return Some((name, rate(pool, &|| run(black_box(ROUNDS)))));
     }
     let _ = (isa, pool);
     None

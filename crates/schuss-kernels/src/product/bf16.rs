@@ -70,15 +70,21 @@ pub unsafe fn pack(k: usize, cols: usize, from: Matrix, to: *mut f32) {
     }
 }
 
-/// Numbers of two rows, rounded, side by side: the first row's in the lower halves.
+/// Where the numbers of two rows go once they are side by side, the first row's in the lower halves.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-pub fn pair(first: Avx512, second: Avx512) -> __m512i {
-    let order: [u16; 32] = std::array::from_fn(|i| (i / 2 + i % 2 * 16) as u16);
-    // SAFETY: both are 64 bytes of numbers.
-    unsafe {
-        let halves: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(second.0, first.0));
-        _mm512_permutexvar_epi16(std::mem::transmute::<[u16; 32], __m512i>(order), halves)
-    }
+pub fn in_turn() -> __m512i {
+    const ORDER: [u16; 32] = {
+        let mut order = [0; 32];
+        let mut i = 0;
+        while i < 32 {
+            order[i] = (i / 2 + i % 2 * 16) as u16;
+            i += 1;
+        }
+        order
+    };
+    // SAFETY: 64 bytes.
+    unsafe { _mm512_loadu_si512(ORDER.as_ptr().cast()) }
 }
 
 /// The same where the numbers of a row lie together.
@@ -91,7 +97,9 @@ unsafe fn pack_rows(k: usize, cols: usize, from: *const f32, from_stride: usize,
             unsafe {
                 let at = from.wrapping_add(row * from_stride + col);
                 let (x, y) = (Avx512::load_part(at, part), Avx512::load_part(at.wrapping_add(from_stride), next));
-                _mm512_storeu_si512(to.add(row / 2 * WIDTH + col).cast(), pair(x, y));
+                let halves: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(y.0, x.0));
+                let pairs = _mm512_permutexvar_epi16(in_turn(), halves);
+                _mm512_storeu_si512(to.add(row / 2 * WIDTH + col).cast(), pairs);
             }
         }
     }

@@ -4,7 +4,7 @@
 use super::{PAIRS, ROWS, STEP, TILES};
 use crate::lane::{Avx512, Register};
 use crate::product::Matrix;
-use crate::product::bf16::WIDTH;
+use crate::product::bf16::{WIDTH, in_turn};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
@@ -25,23 +25,6 @@ fn halves<const PARTS: usize>(x: __m512, y: __m512) -> [__m512i; PARTS] {
         }
         all
     }
-}
-
-/// Where the numbers of two rows go once they are side by side, the first row's in the lower halves.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-fn in_turn() -> __m512i {
-    const ORDER: [u16; 32] = {
-        let mut order = [0; 32];
-        let mut i = 0;
-        while i < 32 {
-            order[i] = (i / 2 + i % 2 * 16) as u16;
-            i += 1;
-        }
-        order
-    };
-    // SAFETY: 64 bytes.
-    unsafe { _mm512_loadu_si512(ORDER.as_ptr().cast()) }
 }
 
 /// Copies strips of A together, so many rows each as `strip` says: a strip's tiles behind each other, part behind part.
