@@ -1,8 +1,8 @@
-//! How fast convolutions run on one thread: `cargo run --release -p schuss-kernels --example convolution_rates`.
+//! How fast convolutions run on one thread: `cargo run --release -p schuss-kernels --example convolution_rates [word]`.
 //!
 //! Each line: a layer of a known network, and GFLOP/s of the outputs, of the derivative by the inputs and of the
 //! derivative by the kernel, counting what the definition counts (products with padding too), the fastest of some runs over
-//! eight images: all products in f32; by Winograd's, where a plan may take them; all products of factors that are rounded to
+//! 64 images: all products in f32; by Winograd's, where a plan may take them; all products of factors that are rounded to
 //! bfloat16. The last two columns: derivatives three quarters of which are 0, as behind a pooling, whose products are left
 //! out.
 
@@ -13,7 +13,7 @@ use schuss_kernels::product::Factors;
 use schuss_kernels::{Buffer, Isa};
 use std::time::Instant;
 
-const IMAGES: usize = 8;
+const IMAGES: usize = 64;
 
 fn geometry(side: usize, channels: usize, outputs: usize, size: usize, stride: usize, same: bool) -> Geometry {
     let out = if same { side.div_ceil(stride) } else { (side - size) / stride + 1 };
@@ -51,10 +51,13 @@ fn main() {
         ("resnet 3: 8² 64→64 3×3 same", geometry(8, 64, 64, 3, 1, true)),
         ("airbench: 15² 64→256 3×3 same", geometry(15, 64, 256, 3, 1, true)),
         ("airbench: 7² 256→256 3×3 same", geometry(7, 256, 256, 3, 1, true)),
+        ("airbench: 31² 24→64 3×3 same", geometry(31, 24, 64, 3, 1, true)),
+        ("airbench: 3² 256→256 3×3 same", geometry(3, 256, 256, 3, 1, true)),
         ("mobilenet: 16² 64→64 1×1", geometry(16, 64, 64, 1, 1, true)),
         ("mobilenet: 16² 64 apart 3×3", Geometry { groups: 64, ..geometry(16, 64, 64, 3, 1, true) }),
     ];
-    for (name, g) in layers {
+    let word = std::env::args().nth(1).unwrap_or_default();
+    for (name, g) in layers.into_iter().filter(|(name, _)| name.contains(&word)) {
         let flop = 2.0 * (g.output_places() * g.kernel_rows() * g.outputs) as f64;
         let flop = flop * IMAGES as f64;
         let fill = |n: usize| {
@@ -89,8 +92,9 @@ fn main() {
             }
             let (w, mut to, stride) =
                 (fill(g.kernel_rows() * g.outputs), to, if turned { g.channels } else { g.outputs });
+            let len = |(factors, method): &(Factors, Method)| scratch_len(isa, *factors, &g, turned, *method);
+            let mut scratch = Buffer::zeros(methods.iter().map(len).max().unwrap_or(0));
             rates(methods, &mut |factors, method| {
-                let mut scratch = Buffer::zeros(scratch_len(isa, factors, &g, turned, method));
                 let mut target = Target::Store { to: to.as_mut_ptr(), stride };
                 // SAFETY: the buffers hold so many images, and the scratch is long enough.
                 unsafe {
@@ -112,8 +116,9 @@ fn main() {
         let (x, mut y) = (fill(IMAGES * g.input_len()), fill(IMAGES * g.output_len()));
         let mut w = fill(g.kernel_rows() * g.outputs);
         let mut kernel = |methods: &[(Factors, Method)], y: &Buffer| {
+            let len = |(factors, method): &(Factors, Method)| kernel_scratch_len(isa, *factors, &g, *method);
+            let mut scratch = Buffer::zeros(methods.iter().map(len).max().unwrap_or(0));
             rates(methods, &mut |factors, method| {
-                let mut scratch = Buffer::zeros(kernel_scratch_len(isa, factors, &g, method));
                 let (x, y, w) = (x.as_ptr(), y.as_ptr(), w.as_mut_ptr());
                 // As in a plan, some images at a time.
                 for images in [0..IMAGES / 2, IMAGES / 2..IMAGES] {

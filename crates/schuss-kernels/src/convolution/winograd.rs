@@ -44,10 +44,10 @@ struct Group {
 
 /// For outputs and inputs; measured with `examples/convolution_rates.rs`.
 const GROUP: Group = Group { numbers: 24 << 10, least: 14 };
-/// For the derivative by the kernel, whose sums are read and written for each group.
+/// For the derivative by the kernel: see [`kernel_group`].
 const KERNEL_GROUP: Group = Group { numbers: 96 << 10, least: 32 };
 /// Images that are summed together at most.
-const TOGETHER: usize = 8;
+const TOGETHER: usize = 32;
 
 /// The images and tiles of a walk, and what it takes.
 #[derive(Clone, Copy, Debug)]
@@ -156,7 +156,14 @@ const WORTH: f64 = 0.8;
 /// derivative by the kernel: a power of 2.
 pub fn together(g: &Geometry) -> usize {
     let tiles = g.output[1].div_ceil(OUT) * g.output[2].div_ceil(OUT);
-    KERNEL_GROUP.least.div_ceil(tiles).next_power_of_two().min(TOGETHER)
+    kernel_group(g).least.div_ceil(tiles).next_power_of_two().min(TOGETHER)
+}
+
+/// Tiles that are taken together for the derivative by the kernel. Wide kernels' sums leave the cache: they are read and
+/// written once for each such group, and the tiles once for all of the sums. Both cost the same at about this many.
+fn kernel_group(g: &Geometry) -> Group {
+    let balance = g.channels * g.outputs / (g.channels + g.outputs);
+    Group { least: KERNEL_GROUP.least.max(balance.next_power_of_two()), ..KERNEL_GROUP }
 }
 
 /// Numbers of scratch memory that [`convolve`] needs.
@@ -293,8 +300,8 @@ fn derivatives_len(kernels: &Kernels, l: &Layout) -> usize {
 /// Numbers of scratch memory that [`kernel_of`] needs.
 pub(super) fn kernel_scratch_len(kernels: &Kernels, g: &Geometry) -> usize {
     let l = Layout::new(kernels, g, false);
-    let tiles = l.bands(KERNEL_GROUP, l.ins + l.columns) * l.tiles[1];
-    let at_points = POINTS * (point_step(tiles * l.ins) + point_step(tiles * l.columns));
+    let tiles = l.bands(kernel_group(g), l.ins + l.columns) * l.tiles[1];
+    let at_points = POINTS * (point_step(tiles * l.ins) + point_step(tiles * l.width) * l.columns / l.width);
     let sums = POINTS * point_step(l.channels * l.width) * l.columns / l.width;
     l.copy_len() + kernels.count + derivatives_len(kernels, &l) + at_points + sums + 5 * super::LINE
 }
@@ -312,11 +319,11 @@ pub(super) unsafe fn kernel_of(
 ) {
     let (l, own) = (Layout::new(kernels, g, false), kernels.winograd);
     let (copy_len, y_len) = (l.copy_len() + kernels.count, derivatives_len(kernels, &l));
-    let (most, w_step) = (l.bands(KERNEL_GROUP, l.ins + l.columns), point_step(l.channels * l.width));
+    let (most, w_step) = (l.bands(kernel_group(g), l.ins + l.columns), point_step(l.channels * l.width));
     let copy = scratch.take(copy_len);
     let y_copy = scratch.take(y_len);
     let seen = scratch.take(POINTS * point_step(most * l.tiles[1] * l.ins));
-    let asked = scratch.take(POINTS * point_step(most * l.tiles[1] * l.columns));
+    let asked = scratch.take(POINTS * point_step(most * l.tiles[1] * l.width) * l.columns / l.width);
     let sums = scratch.take(POINTS * w_step * l.columns / l.width);
     // SAFETY: just taken.
     unsafe {
@@ -353,30 +360,42 @@ pub(super) unsafe fn kernel_of(
                     (own.inputs)(from, lines, [l.tiles[1], l.channels], to, [l.ins, point_step(tiles * l.ins)]);
                     let from = if y_len > 0 { y_copy.cast_const() } else { y };
                     let lines = Lines { line: l.tiles[1] * OUT * l.outs, place: l.outs };
-                    let (from, to) = (from.add(line * lines.line), asked.add(band * l.tiles[1] * l.columns));
-                    let steps = [l.columns, point_step(tiles * l.columns)];
-                    (own.derivatives)(from, lines, [l.tiles[1], l.outs], to, steps);
-                }
-            }
-            for (i, col) in (0..l.outs).step_by(l.width).enumerate() {
-                let cols = l.width.min(l.outs - col);
-                // SAFETY: as above; the kernel can be written.
-                unsafe {
-                    let sums = sums.add(i * POINTS * w_step);
-                    kernel_products(kernels, &l, tiles, cols, seen, asked.add(col), sums, first > 0);
-                    if first + some == bands {
-                        let (steps, w_steps) = ([l.width, w_step], [l.outs, l.channels * l.outs]);
-                        (own.kernel_back)(sums, steps, [l.channels, cols], w.add(col), w_steps, add);
+                    let from = from.add(line * lines.line);
+                    for (i, col) in (0..l.outs).step_by(l.width).enumerate() {
+                        let to = asked.add(i * POINTS * point_step(tiles * l.width) + band * l.tiles[1] * l.width);
+                        let steps = [l.width, point_step(tiles * l.width)];
+                        (own.derivatives)(from.add(col), lines, [l.tiles[1], l.width.min(l.outs - col)], to, steps);
                     }
                 }
+            }
+            for point in 0..POINTS {
+                for (i, col) in (0..l.outs).step_by(l.width).enumerate() {
+                    let cols = l.width.min(l.outs - col);
+                    // SAFETY: as above.
+                    unsafe {
+                        let seen = seen.add(point * point_step(tiles * l.ins));
+                        let asked = asked.add((i * POINTS + point) * point_step(tiles * l.width));
+                        let sums = sums.add(i * POINTS * w_step + point * w_step);
+                        kernel_product(kernels, &l, tiles, cols, seen, asked, sums, first > 0);
+                    }
+                }
+            }
+        }
+        for (i, col) in (0..l.outs).step_by(l.width).enumerate() {
+            let cols = l.width.min(l.outs - col);
+            // SAFETY: as above; the kernel can be written.
+            unsafe {
+                let (steps, w_steps) = ([l.width, w_step], [l.outs, l.channels * l.outs]);
+                let sums = sums.add(i * POINTS * w_step);
+                (own.kernel_back)(sums, steps, [l.channels, cols], w.add(col), w_steps, add);
             }
         }
         (start, add) = (end, true);
     }
 }
 
-/// The product of tiles seen and a panel of derivatives at each pair of points, summed over the tiles.
-unsafe fn kernel_products(
+/// The product of tiles seen and a panel of derivatives at a pair of points, summed over the tiles.
+unsafe fn kernel_product(
     kernels: &Kernels,
     l: &Layout,
     tiles: usize,
@@ -388,19 +407,15 @@ unsafe fn kernel_products(
 ) {
     let (wide, strips) = (cols > kernels.count, l.channels.div_ceil(kernels.rows));
     let stored = if wide { l.width } else { kernels.count };
-    for point in 0..POINTS {
-        let mut at = 0;
-        for strip in 0..strips {
-            let rows = (l.channels + strip) / strips;
-            // SAFETY: the caller's promise.
-            unsafe {
-                let a = seen.add(point * point_step(tiles * l.ins) + at);
-                let b = asked.add(point * point_step(tiles * l.columns));
-                let c = sums.add(point * point_step(l.channels * l.width) + at * l.width);
-                let product = kernels.kernels[rows - 1][usize::from(wide)];
-                product(&WHOLE, tiles, cols, a, 1, l.ins, b, l.columns, c, l.width, stored, add);
-            }
-            at += rows;
+    let mut at = 0;
+    for strip in 0..strips {
+        let rows = (l.channels + strip) / strips;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (a, c) = (seen.add(at), sums.add(at * l.width));
+            let product = kernels.kernels[rows - 1][usize::from(wide)];
+            product(&WHOLE, tiles, cols, a, 1, l.ins, asked, l.width, c, l.width, stored, add);
         }
+        at += rows;
     }
 }
