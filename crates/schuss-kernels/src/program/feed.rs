@@ -1,6 +1,7 @@
 //! The batch: samples gathered by index into the arena, converted on the way.
 
 use crate::Isa;
+use crate::lane::prefetch_near;
 use std::fmt;
 
 /// Where a column's numbers are.
@@ -94,7 +95,10 @@ impl Feed<'_> {
         let n = self.indices.len();
         let share = n * thread / threads..n * (thread + 1) / threads;
         for c in self.columns {
+            let ask = |i: usize| self.indices[..share.end].get(i).map_or((), |&sample| c.ask(sample));
+            (share.start..share.start + AHEAD).for_each(ask);
             for i in share.clone() {
+                ask(i + AHEAD);
                 let from = self.indices[i] as usize * c.width;
                 // SAFETY: checked to be within the arena; rows of different threads are apart.
                 let to = unsafe { std::slice::from_raw_parts_mut(arena.add(c.to + i * c.width), c.width) };
@@ -105,6 +109,29 @@ impl Feed<'_> {
                 // SAFETY: a program is made only for a machine that has its instruction set.
                 unsafe { convert(isa, c, from, to) };
             }
+        }
+    }
+}
+
+/// Samples that are asked for before they are converted: they lie anywhere, and the memory is slow to see what is wanted.
+const AHEAD: usize = 2;
+/// Bytes of each. (What comes behind them in a long row the machine fetches by itself.)
+const BYTES: usize = 1024;
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+impl Column<'_> {
+    /// Asks the memory for a sample's first numbers.
+    fn ask(&self, sample: u32) {
+        let (start, size) = match self.source {
+            Source::U8(s) => (s.as_ptr(), size_of::<u8>()),
+            Source::F32(s) => (s.as_ptr().cast(), size_of::<f32>()),
+            Source::U32(s) => (s.as_ptr().cast(), size_of::<u32>()),
+            Source::Made(_) => return,
+        };
+        let row = start.wrapping_add(sample as usize * self.width * size);
+        for byte in (0..(self.width * size).min(BYTES)).step_by(LINE) {
+            prefetch_near(row.wrapping_add(byte).cast());
         }
     }
 }
