@@ -304,28 +304,32 @@ fn images_are_summed_in_groups_that_do_not_depend_on_the_call() {
 #[test]
 fn a_quarter_of_the_products_loses_a_bit() {
     let isa = Isa::detect();
-    let g = padded(geometry([1, 16, 16], 64, 64, [1, 3, 3]), [0, 1, 1], [1, 16, 16]);
-    assert!(
-        [method(isa, F32, &g, false, 1.0), method(isa, F32, &g, true, 1.0), kernel_method(isa, F32, &g, 8, 1.0)]
-            == [Method::Winograd; 3]
-    );
-    let images = Images::new(g, 1);
-    let naive = images.naive();
     let error = |found: &[f32], want: &[f64]| {
         let squares: f64 = found.iter().zip(want).map(|(f, w)| (f64::from(*f) - w).powi(2)).sum();
         (squares / want.len() as f64).sqrt()
     };
-    let errors = |method| {
-        let found = [
-            images.convolved(isa, F32, false, method),
-            images.convolved(isa, F32, true, method),
-            images.kernel(isa, F32, method),
-        ];
-        std::array::from_fn::<f64, 3, _>(|i| error(&found[i], &naive[i]))
-    };
-    let (plain, fewer) = (errors(Method::Plain), errors(Method::Winograd));
-    for (what, (plain, fewer)) in ["outputs", "inputs", "kernel"].iter().zip(plain.into_iter().zip(fewer)) {
-        assert!(fewer < 3.0 * plain, "{what}: {fewer:.2e} where the plain sum has {plain:.2e}");
+    // Tiles of four outputs, of three, of both.
+    for side in [16, 9, 7] {
+        let g = padded(geometry([1, side, side], 64, 64, [1, 3, 3]), [0, 1, 1], [1, side, side]);
+        assert!(
+            [method(isa, F32, &g, false, 1.0), method(isa, F32, &g, true, 1.0), kernel_method(isa, F32, &g, 8, 1.0)]
+                == [Method::Winograd; 3]
+        );
+        let images = Images::new(g, 1);
+        let naive = images.naive();
+        let errors = |method| {
+            let found = [
+                images.convolved(isa, F32, false, method),
+                images.convolved(isa, F32, true, method),
+                images.kernel(isa, F32, method),
+            ];
+            std::array::from_fn::<f64, 3, _>(|i| error(&found[i], &naive[i]))
+        };
+        let (plain, fewer) = (errors(Method::Plain), errors(Method::Winograd));
+        for (what, (plain, fewer)) in ["outputs", "inputs", "kernel"].iter().zip(plain.into_iter().zip(fewer)) {
+            println!("{side}² {what}: {:.2}", fewer / plain);
+            assert!(fewer < 3.0 * plain, "{side}² {what}: {fewer:.2e} where the plain sum has {plain:.2e}");
+        }
     }
 }
 
@@ -394,9 +398,12 @@ fn the_method_that_was_fastest_is_chosen() {
     assert_eq!([0.2, 0.27].map(|nonzero| method(isa, F32, &small, true, nonzero)), [look, winograd]);
     // The sums of a large kernel come from far away for every number.
     assert_eq!(kernel_method(isa, F32, &square(7, 256, 256, 3), 8, 0.15), winograd);
-    // Tiles that hang over small images still pay for the inputs, but not for the kernel.
+    // Small images pay for the inputs, and for the kernel if there are several.
     let tiny = square(3, 256, 256, 3);
-    assert_eq!([method(isa, F32, &tiny, true, 1.0), kernel_method(isa, F32, &tiny, 8, 1.0)], [winograd, look]);
+    assert_eq!(method(isa, F32, &tiny, true, 1.0), winograd);
+    assert_eq!([1, 8].map(|images| kernel_method(isa, F32, &tiny, images, 1.0)), [look, winograd]);
+    // Tiles that hang over do not.
+    assert_eq!(method(isa, F32, &square(1, 256, 256, 3), false, 1.0), look);
     // A unit for bfloat16 takes all products where leaving some out gains less; without one it is as in f32.
     let rounded = method(Isa::detect(), Bf16, &square(14, 32, 64, 5), false, 1.0);
     assert!([Method::Plain, look].contains(&rounded), "{rounded:?}");

@@ -2,7 +2,8 @@
 //!
 //! Four by four outputs are made at once of the six by six inputs they see. Inputs and kernel are evaluated as polynomials
 //! at six points along either axis; there the convolution is one product for each of 36 pairs of points; outputs are
-//! interpolated. With channels, that is 36 products of matrices: tiles × channels times channels × outputs. The derivative
+//! interpolated. Along an axis tiles of three outputs follow where fours do not come out even: these do without one of the
+//! points, so that the kernel is the same for both and tiles of all sorts go through one product at each point. With channels, that is 36 products of matrices: tiles × channels times channels × outputs. The derivative
 //! by the kernel is the same with the sides changed: 3 × 3 numbers from six by six inputs and four by four derivatives.
 //!
 //! Source: Lavin and Gray 2015, <https://arxiv.org/abs/1509.09308>, F(4 × 4, 3 × 3). The points differ: theirs, 0, ±1, ±2
@@ -17,8 +18,10 @@ use crate::product::{Matrix, Tile};
 use crate::tape::BLOCK;
 use std::ops::Range;
 
+mod cover;
 mod transforms;
 
+use cover::{Cover, LONG, OUTS, Order, SHORT, whole_tiles};
 use transforms::Lines;
 #[cfg(target_arch = "aarch64")]
 pub(super) use transforms::NEON;
@@ -26,10 +29,10 @@ pub(super) use transforms::NEON;
 pub(super) use transforms::{AVX2, AVX512};
 pub(super) use transforms::{PORTABLE, Winograd};
 
-/// Outputs of a tile along each axis.
-const OUT: usize = 4;
-/// Inputs that a tile sees along each axis, and points.
+/// Inputs that a tile of four outputs sees along each axis, and points.
 const IN: usize = 6;
+/// The point that tiles of three outputs do without: −3/2.
+const LACKS: usize = 4;
 /// Pairs of points.
 const POINTS: usize = IN * IN;
 /// Numbers of a register, for what an instruction set does not decide.
@@ -61,7 +64,7 @@ struct Layout {
     to: [usize; 2],
     outs: usize,
     /// Tiles along each axis.
-    tiles: [usize; 2],
+    tiles: [Cover; 2],
     /// Channels rounded up to whole registers, outputs to whole panels.
     ins: usize,
     columns: usize,
@@ -77,24 +80,38 @@ impl Layout {
             false => (flat(g.input), g.channels, before, flat(g.output), g.outputs),
             true => (flat(g.output), g.outputs, before.map(|n| 2 - n), flat(g.input), g.channels),
         };
-        let (tiles, width) = (to.map(|n| n.div_ceil(OUT)), kernels.width());
+        let (tiles, width) = (to.map(Cover::of), kernels.width());
         let (ins, columns) = (channels.next_multiple_of(kernels.count), outs.next_multiple_of(width));
         Layout { from, channels, before, to, outs, tiles, ins, columns, width }
     }
     /// Lines of tiles that are taken together, where a tile takes so many numbers at each point.
     fn bands(&self, group: Group, numbers: usize) -> usize {
-        (group.numbers / (POINTS * numbers)).max(group.least).div_ceil(self.tiles[1])
+        (group.numbers / (POINTS * numbers)).max(group.least).div_ceil(self.tiles[1].tiles())
     }
-    /// Places of a line of the copy with zeros.
-    fn pitch(&self) -> usize {
-        self.tiles[1] * OUT + IN - OUT
+    /// The most tiles in so many lines of them.
+    fn most(&self, bands: usize) -> usize {
+        bands * self.tiles[1].tiles()
+    }
+    /// Tiles from a line of tiles on, of images that follow one another.
+    fn order(&self, first: usize, bands: usize) -> Order {
+        let long = (first..first + bands).filter(|band| band % self.tiles[0].tiles() < self.tiles[0].long).count();
+        Order::new(Cover { long, short: bands - long }, self.tiles[1])
+    }
+    /// The image of a line of tiles, and its first line there.
+    fn place(&self, band: usize) -> (usize, usize) {
+        let lines = self.tiles[0];
+        (band / lines.tiles(), lines.tile(band % lines.tiles()).1)
+    }
+    /// Lines and places of the copy with zeros.
+    fn copied(&self) -> [usize; 2] {
+        self.tiles.map(|cover| cover.outputs() + 2)
     }
     fn copy_len(&self) -> usize {
-        (self.tiles[0] * OUT + IN - OUT) * self.pitch() * self.channels
+        product([1, self.copied()[0], self.copied()[1]]) * self.channels
     }
     /// Copies an image to where its zeros are already.
     unsafe fn fill(&self, kernels: &Kernels, image: *const f32, copy: *mut f32) {
-        let (height, width) = (self.tiles[0] * OUT + IN - OUT, self.pitch());
+        let [height, width] = self.copied();
         let columns = self.from[1].min(width - self.before[1]);
         for line in 0..self.from[0].min(height - self.before[0]) {
             let to = (line + self.before[0]) * width + self.before[1];
@@ -103,6 +120,14 @@ impl Layout {
                 let from = image.add(line * self.from[1] * self.channels);
                 (kernels.copy)(from, copy.add(to * self.channels), columns * self.channels);
             }
+        }
+    }
+    /// The same for an image's derivatives.
+    unsafe fn fill_derivatives(&self, kernels: &Kernels, image: *const f32, copy: *mut f32) {
+        let len = self.to[1] * self.outs;
+        for line in 0..self.to[0] {
+            // SAFETY: lines of the image and of the copy.
+            unsafe { (kernels.copy)(image.add(line * len), copy.add(line * self.tiles[1].outputs() * self.outs), len) };
         }
     }
 }
@@ -126,6 +151,10 @@ fn operations(ins: usize, outs: usize, to_or_from_outs: usize) -> (usize, usize)
     (tile, 9 * ins * registers)
 }
 
+fn covers(places: [usize; 3]) -> [Cover; 2] {
+    [places[1], places[2]].map(Cover::of)
+}
+
 /// The time it takes, as a share of what the plain sums take: for the outputs or, if turned, the inputs. Nothing where it
 /// cannot be done, or not sooner.
 pub(super) fn share(g: &Geometry, turned: bool) -> Option<f64> {
@@ -134,8 +163,7 @@ pub(super) fn share(g: &Geometry, turned: bool) -> Option<f64> {
         true => (g.input, g.outputs, g.channels),
     };
     let (tile, place) = operations(ins, outs, 200);
-    let tiles = places[1].div_ceil(OUT) * places[2].div_ceil(OUT) * tile;
-    let share = tiles as f64 / (product(places) * place) as f64;
+    let share = whole_tiles(covers(places)) * tile as f64 / (product(places) * place) as f64;
     (possible(g) && g.channels.min(g.outputs) >= 8 && share < WORTH).then_some(share)
 }
 
@@ -143,9 +171,9 @@ pub(super) fn share(g: &Geometry, turned: bool) -> Option<f64> {
 pub(super) fn kernel_share(g: &Geometry, images: usize) -> Option<f64> {
     let images = images.min(together(g));
     let (tile, place) = operations(g.channels, g.outputs, 150);
-    let tiles = g.output[1].div_ceil(OUT) * g.output[2].div_ceil(OUT) * images * tile;
+    let tiles = whole_tiles(covers(g.output)) * (images * tile) as f64;
     let back = 200 * g.channels * g.outputs.div_ceil(REGISTER);
-    let share = (tiles + back) as f64 / (product(g.output) * images * place) as f64;
+    let share = (tiles + back as f64) / (product(g.output) * images * place) as f64;
     (self::share(g, false).is_some() && share < WORTH).then_some(share)
 }
 
@@ -155,7 +183,7 @@ const WORTH: f64 = 0.8;
 /// How many images, from a multiple of that number on, [`Method::Winograd`](super::Method) sums together for the
 /// derivative by the kernel: a power of 2.
 pub fn together(g: &Geometry) -> usize {
-    let tiles = g.output[1].div_ceil(OUT) * g.output[2].div_ceil(OUT);
+    let tiles: usize = covers(g.output).iter().map(Cover::tiles).product();
     kernel_group(g).least.div_ceil(tiles).next_power_of_two().min(TOGETHER)
 }
 
@@ -170,9 +198,9 @@ fn kernel_group(g: &Geometry) -> Group {
 pub(super) fn scratch_len(kernels: &Kernels, g: &Geometry, turned: bool) -> usize {
     let l = Layout::new(kernels, g, turned);
     let kernel = POINTS * point_step(l.channels * l.width) * l.columns / l.width + 9 * l.channels * l.width;
-    let tiles = l.bands(GROUP, l.ins + l.width) * l.tiles[1];
+    let tiles = l.most(l.bands(GROUP, l.ins + l.width));
     let at_points = POINTS * (point_step(tiles * l.ins) + point_step(tiles * l.width));
-    l.copy_len() + kernels.count + kernel + at_points + OUT * l.to[1] * l.width + 6 * super::LINE
+    l.copy_len() + kernels.count + kernel + at_points + OUTS[LONG] * l.to[1] * l.width + 6 * super::LINE
 }
 
 /// As `super::convolve`.
@@ -192,9 +220,9 @@ pub(super) unsafe fn convolve(
     let copy = scratch.take(copy_len);
     let panel = scratch.take(9 * l.channels * l.width);
     let kernel = scratch.take(POINTS * w_step * l.columns / l.width);
-    let seen = scratch.take(POINTS * point_step(most * l.tiles[1] * l.ins));
-    let sums = scratch.take(POINTS * point_step(most * l.tiles[1] * l.width));
-    let lines = scratch.take(OUT * l.to[1] * l.width);
+    let seen = scratch.take(POINTS * point_step(l.most(most) * l.ins));
+    let sums = scratch.take(POINTS * point_step(l.most(most) * l.width));
+    let lines = scratch.take(OUTS[LONG] * l.to[1] * l.width);
     // SAFETY: the copy was just taken; the columns are within the kernel, and there is room for all its panels.
     unsafe {
         std::slice::from_raw_parts_mut(copy, copy_len).fill(0.0);
@@ -209,14 +237,14 @@ pub(super) unsafe fn convolve(
             (own.kernel)(panel, l.channels, cols, kernel.add(i * POINTS * w_step), w_step);
         }
     }
-    let (image_len, bands) = (l.from[0] * l.from[1] * l.channels, images.len() * l.tiles[0]);
+    let image_len = l.from[0] * l.from[1] * l.channels;
+    let bands = images.len() * l.tiles[0].tiles();
     let mut copied = None;
     for first in (0..bands).step_by(most) {
-        let some = most.min(bands - first);
-        let tiles = some * l.tiles[1];
-        let place = |band: usize| ((first + band) / l.tiles[0], (first + band) % l.tiles[0] * OUT);
-        for band in 0..some {
-            let (image, line) = place(band);
+        let all = first..bands.min(first + most);
+        let order = l.order(first, all.len());
+        for (band, length, n) in walk(&l, all.clone()) {
+            let (image, line) = l.place(band);
             // SAFETY: the image is one of those that can be read; its tiles lie within the copy, which ends with room for
             // a register.
             unsafe {
@@ -224,28 +252,36 @@ pub(super) unsafe fn convolve(
                     l.fill(kernels, x.wrapping_add((images.start + image) * image_len), copy);
                     copied = Some(image);
                 }
-                let lines = Lines { line: l.pitch() * l.channels, place: l.channels };
-                let (from, to) = (copy.add(line * lines.line), seen.add(band * l.tiles[1] * l.ins));
-                (own.inputs)(from, lines, [l.tiles[1], l.channels], to, [l.ins, point_step(tiles * l.ins)]);
+                let lines = Lines { line: l.copied()[1] * l.channels, place: l.channels };
+                let steps = [l.ins, order.step(l.ins)];
+                for (column, tiles, place) in pieces(&l) {
+                    let from = copy.add(line * lines.line + place * lines.place);
+                    let to = seen.add(order.start(length, n, column) * l.ins);
+                    (own.inputs[length][column])(from, lines, [tiles, l.channels], to, steps);
+                }
             }
         }
         for (i, col) in (0..l.outs).step_by(l.width).enumerate() {
             let cols = l.width.min(l.outs - col);
-            let (step, rounded) = (point_step(tiles * l.width), cols.next_multiple_of(kernels.count));
+            let rounded = cols.next_multiple_of(kernels.count);
             // SAFETY: all within what was taken; the lines of a band are within the result or what was taken for them.
             unsafe {
-                products(kernels, &l, tiles, cols, seen, kernel.add(i * POINTS * w_step), sums);
-                for band in 0..some {
-                    let (image, line) = place(band);
-                    let height = OUT.min(l.to[0] - line);
+                products(kernels, &l, &order, cols, seen, kernel.add(i * POINTS * w_step), sums);
+                for (band, length, n) in walk(&l, all.clone()) {
+                    let (image, line) = l.place(band);
+                    let height = OUTS[length].min(l.to[0] - line);
                     let place = ((images.start + image) * l.to[0] + line) * l.to[1];
                     let (to, stride) = match *target {
                         Target::Tiles(_) => (lines, rounded),
                         Target::Store { to, stride } => (to.wrapping_add(place * stride + col), stride),
                     };
                     let places = Lines { line: l.to[1] * stride, place: stride };
-                    let from = sums.add(band * l.tiles[1] * l.width);
-                    (own.outputs)(from, [l.width, step], [l.tiles[1], cols], to, places, [height, l.to[1]]);
+                    for (column, tiles, place) in pieces(&l) {
+                        let from = sums.add(order.start(length, n, column) * l.width);
+                        let (steps, there) = ([l.width, order.step(l.width)], [height, l.to[1] - place]);
+                        let to = to.wrapping_add(place * stride);
+                        (own.outputs[length][column])(from, steps, [tiles, cols], to, places, there);
+                    }
                     if let Target::Tiles(done) = target {
                         let all = height * l.to[1];
                         for row in (0..all).step_by(BLOCK / stride) {
@@ -259,27 +295,46 @@ pub(super) unsafe fn convolve(
     }
 }
 
+/// Lines of tiles: which, of what length, and how many of that length came before.
+fn walk(l: &Layout, bands: Range<usize>) -> impl Iterator<Item = (usize, usize, usize)> {
+    let cover = l.tiles[0];
+    let mut before = [0; 2];
+    bands.map(move |band| {
+        let (length, _) = cover.tile(band % cover.tiles());
+        let n = before[length];
+        before[length] += 1;
+        (band, length, n)
+    })
+}
+
+/// The tiles of a line: of what length, how many and from which output on.
+fn pieces(l: &Layout) -> impl Iterator<Item = (usize, usize, usize)> {
+    let Cover { long, short } = l.tiles[1];
+    [(LONG, long, 0), (SHORT, short, OUTS[LONG] * long)].into_iter().filter(|(_, tiles, _)| *tiles > 0)
+}
+
 /// The product of tiles and a panel of the kernel at each pair of points.
 unsafe fn products(
     kernels: &Kernels,
     l: &Layout,
-    tiles: usize,
+    order: &Order,
     cols: usize,
     seen: *const f32,
     kernel: *const f32,
     sums: *mut f32,
 ) {
-    let (wide, strips) = (cols > kernels.count, tiles.div_ceil(kernels.rows));
+    let wide = cols > kernels.count;
     let stored = if wide { l.width } else { kernels.count };
     for point in 0..POINTS {
-        let mut at = 0;
+        let there = order.at(point);
+        let (mut at, strips) = (there.start, there.len().div_ceil(kernels.rows));
         for strip in 0..strips {
-            let rows = (tiles + strip) / strips;
+            let rows = (there.len() + strip) / strips;
             // SAFETY: the caller's promise.
             unsafe {
-                let a = seen.add(point * point_step(tiles * l.ins) + at * l.ins);
+                let a = seen.add(point * order.step(l.ins) + at * l.ins);
                 let b = kernel.add(point * point_step(l.channels * l.width));
-                let c = sums.add(point * point_step(tiles * l.width) + at * l.width);
+                let c = sums.add(point * order.step(l.width) + at * l.width);
                 let product = kernels.kernels[rows - 1][usize::from(wide)];
                 product(&WHOLE, l.channels, cols, a, l.ins, 1, b, l.width, c, l.width, stored, false);
             }
@@ -291,16 +346,15 @@ unsafe fn products(
 /// One stretch of inner steps.
 const WHOLE: [Segment; 1] = [Segment { a: 0, b: 0 }];
 
-/// Numbers of a copy of the derivatives, where tiles or registers would leave them.
+/// Numbers of a copy of an image's derivatives: read in order, they come from memory sooner than tile by tile.
 fn derivatives_len(kernels: &Kernels, l: &Layout) -> usize {
-    let copied = kernels.rounds || l.to.iter().any(|n| !n.is_multiple_of(OUT)) || !l.outs.is_multiple_of(kernels.count);
-    if copied { l.tiles[0] * l.tiles[1] * OUT * OUT * l.outs + kernels.count } else { 0 }
+    l.tiles.iter().map(Cover::outputs).product::<usize>() * l.outs + kernels.count
 }
 
 /// Numbers of scratch memory that [`kernel_of`] needs.
 pub(super) fn kernel_scratch_len(kernels: &Kernels, g: &Geometry) -> usize {
     let l = Layout::new(kernels, g, false);
-    let tiles = l.bands(kernel_group(g), l.ins + l.columns) * l.tiles[1];
+    let tiles = l.most(l.bands(kernel_group(g), l.ins + l.columns));
     let at_points = POINTS * (point_step(tiles * l.ins) + point_step(tiles * l.width) * l.columns / l.width);
     let sums = POINTS * point_step(l.channels * l.width) * l.columns / l.width;
     l.copy_len() + kernels.count + derivatives_len(kernels, &l) + at_points + sums + 5 * super::LINE
@@ -322,8 +376,8 @@ pub(super) unsafe fn kernel_of(
     let (most, w_step) = (l.bands(kernel_group(g), l.ins + l.columns), point_step(l.channels * l.width));
     let copy = scratch.take(copy_len);
     let y_copy = scratch.take(y_len);
-    let seen = scratch.take(POINTS * point_step(most * l.tiles[1] * l.ins));
-    let asked = scratch.take(POINTS * point_step(most * l.tiles[1] * l.width) * l.columns / l.width);
+    let seen = scratch.take(POINTS * point_step(l.most(most) * l.ins));
+    let asked = scratch.take(POINTS * point_step(l.most(most) * l.width) * l.columns / l.width);
     let sums = scratch.take(POINTS * w_step * l.columns / l.width);
     // SAFETY: just taken.
     unsafe {
@@ -334,49 +388,47 @@ pub(super) unsafe fn kernel_of(
     let (mut start, mut add) = (images.start, add);
     while start < images.end {
         let end = images.end.min((start / together + 1) * together);
-        let bands = (end - start) * l.tiles[0];
+        let bands = (end - start) * l.tiles[0].tiles();
         let mut copied = None;
         for first in (0..bands).step_by(most) {
-            let some = most.min(bands - first);
-            let tiles = some * l.tiles[1];
-            for band in 0..some {
-                let (image, line) = (start + (first + band) / l.tiles[0], (first + band) % l.tiles[0] * OUT);
+            let all = first..bands.min(first + most);
+            let order = l.order(first, all.len());
+            for (band, length, n) in walk(&l, all) {
+                let (image, line) = l.place(band);
                 // SAFETY: as in `convolve`.
                 unsafe {
-                    let y = y.wrapping_add(image * g.output_len());
                     if copied != Some(image) {
-                        l.fill(kernels, x.wrapping_add(image * g.input_len()), copy);
-                        if y_len > 0 {
-                            for line in 0..l.to[0] {
-                                let from = y.add(line * l.to[1] * l.outs);
-                                let to = y_copy.add(line * l.tiles[1] * OUT * l.outs);
-                                (kernels.copy)(from, to, l.to[1] * l.outs);
-                            }
-                        }
+                        l.fill(kernels, x.wrapping_add((start + image) * g.input_len()), copy);
+                        l.fill_derivatives(kernels, y.wrapping_add((start + image) * g.output_len()), y_copy);
                         copied = Some(image);
                     }
-                    let lines = Lines { line: l.pitch() * l.channels, place: l.channels };
-                    let (from, to) = (copy.add(line * lines.line), seen.add(band * l.tiles[1] * l.ins));
-                    (own.inputs)(from, lines, [l.tiles[1], l.channels], to, [l.ins, point_step(tiles * l.ins)]);
-                    let from = if y_len > 0 { y_copy.cast_const() } else { y };
-                    let lines = Lines { line: l.tiles[1] * OUT * l.outs, place: l.outs };
-                    let from = from.add(line * lines.line);
-                    for (i, col) in (0..l.outs).step_by(l.width).enumerate() {
-                        let to = asked.add(i * POINTS * point_step(tiles * l.width) + band * l.tiles[1] * l.width);
-                        let steps = [l.width, point_step(tiles * l.width)];
-                        (own.derivatives)(from.add(col), lines, [l.tiles[1], l.width.min(l.outs - col)], to, steps);
+                    let inputs = Lines { line: l.copied()[1] * l.channels, place: l.channels };
+                    let outputs = Lines { line: l.tiles[1].outputs() * l.outs, place: l.outs };
+                    for (column, tiles, place) in pieces(&l) {
+                        let at = order.start(length, n, column);
+                        let from = copy.add(line * inputs.line + place * inputs.place);
+                        let (to, steps) = (seen.add(at * l.ins), [l.ins, order.step(l.ins)]);
+                        (own.inputs[length][column])(from, inputs, [tiles, l.channels], to, steps);
+                        let from = y_copy.add(line * outputs.line + place * outputs.place);
+                        let steps = [l.width, order.step(l.width)];
+                        for (i, col) in (0..l.outs).step_by(l.width).enumerate() {
+                            let to = asked.add(i * POINTS * steps[1] + at * l.width);
+                            let counts = [tiles, l.width.min(l.outs - col)];
+                            (own.derivatives[length][column])(from.add(col), outputs, counts, to, steps);
+                        }
                     }
                 }
             }
             for point in 0..POINTS {
+                let there = order.at(point);
                 for (i, col) in (0..l.outs).step_by(l.width).enumerate() {
                     let cols = l.width.min(l.outs - col);
                     // SAFETY: as above.
                     unsafe {
-                        let seen = seen.add(point * point_step(tiles * l.ins));
-                        let asked = asked.add((i * POINTS + point) * point_step(tiles * l.width));
-                        let sums = sums.add(i * POINTS * w_step + point * w_step);
-                        kernel_product(kernels, &l, tiles, cols, seen, asked, sums, first > 0);
+                        let seen = seen.add(point * order.step(l.ins) + there.start * l.ins);
+                        let asked = asked.add((i * POINTS + point) * order.step(l.width) + there.start * l.width);
+                        let sums = sums.add((i * POINTS + point) * w_step);
+                        kernel_product(kernels, &l, there.len(), cols, seen, asked, sums, first > 0);
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! Tiles and kernels to points and back, in registers.
 
-use super::{IN, OUT};
+use super::{IN, LACKS};
 use crate::lane::Register;
 
 const P: f64 = 2.0 / 3.0;
@@ -10,13 +10,16 @@ const QQ: f64 = Q * Q;
 /// What a polynomial's value at ±p and ±q is divided by: the product of the distances to the other points.
 const AT_P: f64 = 1.0 / (2.0 * PP * (PP - QQ));
 const AT_Q: f64 = 1.0 / (2.0 * QQ * (QQ - PP));
+/// The same at 0, p, −p and q where −q is none of the points.
+const SHORT_AT: [f64; 4] =
+    [1.0 / (PP * Q), 1.0 / (2.0 * PP * (P - Q)), -1.0 / (2.0 * PP * (P + Q)), 1.0 / (Q * (QQ - PP))];
 
 /// N numbers to M, in each place of a register.
 trait Transform<V, const N: usize, const M: usize> {
     fn along(x: [V; N]) -> [V; M];
 }
 
-/// Six inputs at the points.
+/// Inputs at the points. (Of five, without −q: p · q = 1 saves some factors.)
 struct Inputs;
 
 impl<V: Register> Transform<V, IN, IN> for Inputs {
@@ -36,7 +39,16 @@ impl<V: Register> Transform<V, IN, IN> for Inputs {
     }
 }
 
-/// Three numbers of the kernel at the points.
+impl<V: Register> Transform<V, 5, 5> for Inputs {
+    #[inline(always)]
+    fn along(d: [V; 5]) -> [V; 5] {
+        let by = |x: V, factor: f64, y: V| x.times_plus(V::splat(factor), y);
+        let (at_q, even, odd) = (by(d[1], -PP, d[3]), by(d[2], -Q, d[3]), by(d[2], -P, d[1]));
+        [by(d[0], P, by(d[2], -Q, at_q)), even - odd, even + odd, at_q, by(d[1], P, by(d[2], -PP, by(d[3], -Q, d[4])))]
+    }
+}
+
+/// Three numbers of the kernel at the points, divided as six points ask for.
 struct OfKernel;
 
 impl<V: Register> Transform<V, 3, IN> for OfKernel {
@@ -51,12 +63,12 @@ impl<V: Register> Transform<V, 3, IN> for OfKernel {
     }
 }
 
-/// Four derivatives by outputs at the points.
+/// Derivatives by outputs at the points.
 struct Derivatives;
 
-impl<V: Register> Transform<V, OUT, IN> for Derivatives {
+impl<V: Register> Transform<V, 4, IN> for Derivatives {
     #[inline(always)]
-    fn along(d: [V; OUT]) -> [V; IN] {
+    fn along(d: [V; 4]) -> [V; IN] {
         let at = |p: f64, over: f64| {
             let even = d[2].times_plus(V::splat(p * p * over), d[0] * V::splat(over));
             let odd = d[3].times_plus(V::splat(p * p * p * over), d[1] * V::splat(p * over));
@@ -67,18 +79,30 @@ impl<V: Register> Transform<V, OUT, IN> for Derivatives {
     }
 }
 
+impl<V: Register> Transform<V, 3, 5> for Derivatives {
+    #[inline(always)]
+    fn along(d: [V; 3]) -> [V; 5] {
+        let [zero, p, minus_p, q] = SHORT_AT;
+        let by = |x: V, factor: f64, y: V| x.times_plus(V::splat(factor), y);
+        let (even, odd) = (by(d[2], PP, d[0]), d[1] * V::splat(P));
+        let at_q = by(d[2], QQ, by(d[1], Q, d[0]));
+        let times = |x: V, factor: f64| x * V::splat(factor);
+        [times(d[0], zero), times(even + odd, p), times(even - odd, minus_p), times(at_q, q), d[2]]
+    }
+}
+
 /// Sums and differences at ±p and ±q.
 #[inline(always)]
 fn pairs<V: Register>(m: [V; IN]) -> [V; 4] {
     [m[1] + m[2], m[1] - m[2], m[3] + m[4], m[3] - m[4]]
 }
 
-/// Four outputs from the points.
+/// Outputs from the points.
 struct ToOutputs;
 
-impl<V: Register> Transform<V, IN, OUT> for ToOutputs {
+impl<V: Register> Transform<V, IN, 4> for ToOutputs {
     #[inline(always)]
-    fn along(m: [V; IN]) -> [V; OUT] {
+    fn along(m: [V; IN]) -> [V; 4] {
         let [even_p, odd_p, even_q, odd_q] = pairs(m);
         let by = |x: V, factor: f64, y: V| x.times_plus(V::splat(factor), y);
         [
@@ -87,6 +111,19 @@ impl<V: Register> Transform<V, IN, OUT> for ToOutputs {
             by(even_p, PP, even_q * V::splat(QQ)),
             by(odd_p, PP * P, by(odd_q, QQ * Q, m[5])),
         ]
+    }
+}
+
+impl<V: Register> Transform<V, 5, 3> for ToOutputs {
+    #[inline(always)]
+    fn along(m: [V; 5]) -> [V; 3] {
+        // The kernel was divided as for six points.
+        let [zero, p, minus_p, q] = SHORT_AT;
+        let [p, minus_p, q] = [p / AT_P, minus_p / AT_P, q / AT_Q];
+        let by = |x: V, factor: f64, y: V| x.times_plus(V::splat(factor), y);
+        let (at_p, at_q) = (m[1] * V::splat(p), m[3] * V::splat(q));
+        let (even, odd) = (by(m[2], minus_p, at_p), by(m[2], -minus_p, at_p));
+        [by(m[0], zero, even + at_q), by(odd, P, at_q * V::splat(Q)), by(even, PP, by(at_q, QQ, m[4]))]
     }
 }
 
@@ -102,35 +139,59 @@ impl<V: Register> Transform<V, IN, 3> for ToKernel {
     }
 }
 
-/// A transform along columns and then along rows. (Loops, as functions of the standard library are not always compiled for
-/// the caller's instruction set.)
+/// A transform along columns and another along rows. (Loops, as functions of the standard library are not always compiled
+/// for the caller's instruction set.)
 #[inline(always)]
-fn both<V: Register, T: Transform<V, N, M>, const N: usize, const M: usize>(x: [[V; N]; N]) -> [[V; M]; M] {
-    let (mut half, mut whole) = ([[V::splat(0.0); N]; M], [[V::splat(0.0); M]; M]);
-    for j in 0..N {
+fn both<V, R, C, const N: usize, const K: usize, const M: usize, const L: usize>(x: [[V; K]; N]) -> [[V; L]; M]
+where
+    V: Register,
+    R: Transform<V, N, M>,
+    C: Transform<V, K, L>,
+{
+    let (mut half, mut whole) = ([[V::splat(0.0); K]; M], [[V::splat(0.0); L]; M]);
+    for j in 0..K {
         let mut column = [V::splat(0.0); N];
         for (i, row) in x.iter().enumerate() {
             column[i] = row[j];
         }
-        let column = T::along(column);
+        let column = R::along(column);
         for (i, row) in half.iter_mut().enumerate() {
             row[j] = column[i];
         }
     }
     for (row, x) in whole.iter_mut().zip(half) {
-        *row = T::along(x);
+        *row = C::along(x);
     }
     whole
 }
 
-/// N × N registers: those of the first line at `from`.
+/// The place among all points of the i-th of so many.
 #[inline(always)]
-unsafe fn square<V: Register, const N: usize>(from: *const f32, lines: Lines) -> [[V; N]; N] {
-    let mut x = [[V::splat(0.0); N]; N];
+const fn point<const COUNT: usize>(i: usize) -> usize {
+    if COUNT < IN && i >= LACKS { i + 1 } else { i }
+}
+
+/// N × K registers: those of the first line at `from`.
+#[inline(always)]
+unsafe fn rectangle<V: Register, const N: usize, const K: usize>(from: *const f32, lines: Lines) -> [[V; K]; N] {
+    let mut x = [[V::splat(0.0); K]; N];
     for (i, row) in x.iter_mut().enumerate() {
         for (j, x) in row.iter_mut().enumerate() {
             // SAFETY: the caller's promise.
             *x = unsafe { V::load(from.add(lines.at(i, j))) };
+        }
+    }
+    x
+}
+
+/// The registers of a tile's points, of all points' first at `from`.
+#[inline(always)]
+unsafe fn at_points<V: Register, const M: usize, const L: usize>(from: *const f32, points: Lines) -> [[V; L]; M] {
+    let mut x = [[V::splat(0.0); L]; M];
+    for (i, row) in x.iter_mut().enumerate() {
+        for (j, x) in row.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            *x = unsafe { V::load(from.add(points.at(point::<M>(i), point::<L>(j)))) };
         }
     }
     x
@@ -161,33 +222,36 @@ pub type Kernel = unsafe fn(*const f32, usize, usize, *mut f32, usize);
 /// `kernel_back(m, [row, point], [rows, columns], w, [row, tap], add)`
 pub type KernelBack = unsafe fn(*const f32, [usize; 2], [usize; 2], *mut f32, [usize; 2], bool);
 
-/// What an instruction set brings.
+/// What an instruction set brings; what there is for tiles, by their length along lines' axis and along columns'.
 pub struct Winograd {
-    pub inputs: Tiles,
-    pub derivatives: Tiles,
-    pub outputs: Outputs,
+    pub inputs: [[Tiles; 2]; 2],
+    pub derivatives: [[Tiles; 2]; 2],
+    pub outputs: [[Outputs; 2]; 2],
     pub kernel: Kernel,
     pub kernel_back: KernelBack,
 }
 
-/// A line of tiles at the points.
+/// A line of tiles of N × K numbers at their M × L points.
 #[inline(always)]
-unsafe fn tiles_of<V: Register, T: Transform<V, N, IN>, const N: usize>(
+unsafe fn tiles_of<V, T, const N: usize, const K: usize, const M: usize, const L: usize>(
     from: *const f32,
     lines: Lines,
     [tiles, channels]: [usize; 2],
     to: *mut f32,
-    [tile, point]: [usize; 2],
-) {
-    let points = Lines { line: IN * point, place: point };
+    [tile, step]: [usize; 2],
+) where
+    V: Register,
+    T: Transform<V, N, M> + Transform<V, K, L>,
+{
+    let (points, outs) = (Lines { line: IN * step, place: step }, L - 2);
     for t in 0..tiles {
         for c in (0..channels).step_by(V::COUNT) {
             // SAFETY: the caller's promise.
             unsafe {
-                let x = both::<V, T, N, IN>(square(from.add(t * OUT * lines.place + c), lines));
+                let x = both::<V, T, T, N, K, M, L>(rectangle(from.add(t * outs * lines.place + c), lines));
                 for (i, row) in x.into_iter().enumerate() {
                     for (j, x) in row.into_iter().enumerate() {
-                        x.store(to.add(t * tile + c + points.at(i, j)));
+                        x.store(to.add(t * tile + c + points.at(point::<M>(i), point::<L>(j))));
                     }
                 }
             }
@@ -195,24 +259,28 @@ unsafe fn tiles_of<V: Register, T: Transform<V, N, IN>, const N: usize>(
     }
 }
 
+/// A line of tiles of N × K outputs from their M × L points.
 #[inline(always)]
-unsafe fn outputs_of<V: Register>(
+unsafe fn outputs_of<V, const M: usize, const L: usize, const N: usize, const K: usize>(
     m: *const f32,
-    [tile, point]: [usize; 2],
+    [tile, step]: [usize; 2],
     [tiles, channels]: [usize; 2],
     to: *mut f32,
     lines: Lines,
     [height, width]: [usize; 2],
-) {
-    let points = Lines { line: IN * point, place: point };
+) where
+    V: Register,
+    ToOutputs: Transform<V, M, N> + Transform<V, L, K>,
+{
+    let points = Lines { line: IN * step, place: step };
     for t in 0..tiles {
-        let columns = OUT.min(width - t * OUT);
+        let columns = K.min(width - t * K);
         for c in (0..channels).step_by(V::COUNT) {
             let part = V::part(channels - c);
             // SAFETY: the caller's promise.
             unsafe {
-                let y = both::<V, ToOutputs, IN, OUT>(square(m.add(t * tile + c), points));
-                let to = to.add(t * OUT * lines.place + c);
+                let y = both::<V, ToOutputs, ToOutputs, M, L, N, K>(at_points(m.add(t * tile + c), points));
+                let to = to.add(t * K * lines.place + c);
                 for (i, row) in y.into_iter().enumerate() {
                     for (j, y) in row.into_iter().enumerate() {
                         if i < height && j < columns {
@@ -235,7 +303,7 @@ unsafe fn kernel_of_panel<V: Register>(panel: *const f32, rows: usize, columns: 
             let at = row * width + c;
             // SAFETY: the caller's promise.
             unsafe {
-                let u = both::<V, OfKernel, 3, IN>(square(panel.add(at), taps));
+                let u = both::<V, OfKernel, OfKernel, 3, 3, IN, IN>(rectangle(panel.add(at), taps));
                 for (i, row) in u.into_iter().enumerate() {
                     for (j, u) in row.into_iter().enumerate() {
                         u.store(to.add(at + points.at(i, j)));
@@ -261,7 +329,7 @@ unsafe fn kernel_back_of<V: Register>(
             let part = V::part(columns - c);
             // SAFETY: the caller's promise.
             unsafe {
-                let d = both::<V, ToKernel, IN, 3>(square(m.add(r * row + c), points));
+                let d = both::<V, ToKernel, ToKernel, IN, IN, 3, 3>(rectangle(m.add(r * row + c), points));
                 for (i, numbers) in d.into_iter().enumerate() {
                     for (j, d) in numbers.into_iter().enumerate() {
                         let to = w.add(r * w_row + c + taps.at(i, j));
@@ -279,26 +347,47 @@ macro_rules! winograd {
     ($all:ident, $register:ty $(, $feature:literal)?) => {
         pub static $all: Winograd = {
             $(#[target_feature(enable = $feature)])?
-            unsafe fn inputs(from: *const f32, lines: Lines, counts: [usize; 2], to: *mut f32, steps: [usize; 2]) {
+            unsafe fn inputs<const N: usize, const K: usize>(
+                from: *const f32,
+                lines: Lines,
+                counts: [usize; 2],
+                to: *mut f32,
+                steps: [usize; 2],
+            )
+            where
+                Inputs: Transform<$register, N, N> + Transform<$register, K, K>,
+            {
                 // SAFETY: the caller's promise, as in all of these.
-                unsafe { tiles_of::<$register, Inputs, IN>(from, lines, counts, to, steps) }
+                unsafe { tiles_of::<$register, Inputs, N, K, N, K>(from, lines, counts, to, steps) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn derivatives(from: *const f32, lines: Lines, counts: [usize; 2], to: *mut f32, steps: [usize; 2]) {
+            unsafe fn derivatives<const N: usize, const K: usize, const M: usize, const L: usize>(
+                from: *const f32,
+                lines: Lines,
+                counts: [usize; 2],
+                to: *mut f32,
+                steps: [usize; 2],
+            )
+            where
+                Derivatives: Transform<$register, N, M> + Transform<$register, K, L>,
+            {
                 // SAFETY: see above.
-                unsafe { tiles_of::<$register, Derivatives, OUT>(from, lines, counts, to, steps) }
+                unsafe { tiles_of::<$register, Derivatives, N, K, M, L>(from, lines, counts, to, steps) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn outputs(
+            unsafe fn outputs<const M: usize, const L: usize, const N: usize, const K: usize>(
                 m: *const f32,
                 steps: [usize; 2],
                 counts: [usize; 2],
                 to: *mut f32,
                 lines: Lines,
                 there: [usize; 2],
-            ) {
+            )
+            where
+                ToOutputs: Transform<$register, M, N> + Transform<$register, L, K>,
+            {
                 // SAFETY: see above.
-                unsafe { outputs_of::<$register>(m, steps, counts, to, lines, there) }
+                unsafe { outputs_of::<$register, M, L, N, K>(m, steps, counts, to, lines, there) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn kernel(panel: *const f32, rows: usize, columns: usize, to: *mut f32, point: usize) {
@@ -317,7 +406,19 @@ macro_rules! winograd {
                 // SAFETY: see above.
                 unsafe { kernel_back_of::<$register>(m, steps, counts, w, w_steps, add) }
             }
-            Winograd { inputs, derivatives, outputs, kernel, kernel_back }
+            Winograd {
+                inputs: [[inputs::<6, 6>, inputs::<6, 5>], [inputs::<5, 6>, inputs::<5, 5>]],
+                derivatives: [
+                    [derivatives::<4, 4, 6, 6>, derivatives::<4, 3, 6, 5>],
+                    [derivatives::<3, 4, 5, 6>, derivatives::<3, 3, 5, 5>],
+                ],
+                outputs: [
+                    [outputs::<6, 6, 4, 4>, outputs::<6, 5, 4, 3>],
+                    [outputs::<5, 6, 3, 4>, outputs::<5, 5, 3, 3>],
+                ],
+                kernel,
+                kernel_back,
+            }
         };
     };
 }
