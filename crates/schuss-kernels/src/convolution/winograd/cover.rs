@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn tiles_cover_all_outputs_once() {
-        for n in 1..200 {
+        for n in 1..200usize {
             let cover = Cover::of(n);
             let mut next = 0;
             for i in 0..cover.tiles() {
@@ -101,7 +101,7 @@ mod tests {
                 next += OUTS[length];
             }
             assert!(next == cover.outputs() && (n..n + 3).contains(&next), "{n}: {cover:?}");
-            let all = |short| Cover { long: (n.max(3 * short) - 3 * short).div_ceil(4), short };
+            let all = |short: usize| Cover { long: (n.max(3 * short) - 3 * short).div_ceil(4), short };
             assert!((0..8).all(|short| cover.points() <= all(short).points()), "{n}: {cover:?}");
         }
         assert_eq!([Cover::of(6), Cover::of(10)], [Cover { long: 0, short: 2 }, Cover { long: 1, short: 2 }]);
@@ -117,8 +117,8 @@ mod tests {
                 for (column, tiles) in [(LONG, columns.long), (SHORT, columns.short)] {
                     for n in 0..count {
                         let start = order.start(line, n, column);
-                        for tile in start..start + tiles {
-                            seen[tile] += 1;
+                        for (tile, count) in seen.iter_mut().enumerate().skip(start).take(tiles) {
+                            *count += 1;
                             for point in 0..POINTS {
                                 let lacks = [(point / IN, line), (point % IN, column)]
                                     .iter()
