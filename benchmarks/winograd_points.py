@@ -1,7 +1,7 @@
-"""Errors of F(4 x 4, 3 x 3) in f32 by the points it uses, beside those of the plain sum: python3 winograd_points.py
+"""Errors of F(4 x 4, 3 x 3) and F(3 x 3, 3 x 3) in f32 by their points: python3 winograd_points.py
 
 Needs NumPy. Tiles of normal numbers, kernels of variance 1 / (9 channels); against sums in f64. Each line: the greatest and
-the root mean square error, and what the plain sum has.
+the root mean square error, and those of the plain sum.
 """
 
 import numpy as np
@@ -55,8 +55,17 @@ def errors(m, r, points, channels, tiles=200):
     return [f(abs(y - true)) for y in (found, plain) for f in (np.max, lambda e: np.sqrt((e**2).mean()))]
 
 
-for what, m, r, sums in [("outputs", 4, 3, 16), ("outputs", 4, 3, 64), ("kernel", 3, 4, 256)]:
-    for points in ([0, 1, -1, 2, -2], [0, 1, -1, 1 / 2, -2], [0, 2 / 3, -2 / 3, 3 / 2, -3 / 2]):
+FOUR = [0, 1, -1, 2, -2], [0, 1, -1, 1 / 2, -2], [0, 2 / 3, -2 / 3, 3 / 2, -3 / 2]
+THREE = [0, 1, -1, 1 / 2], [0, 2 / 3, -2 / 3, 3 / 2]
+for what, m, r, sums, sets in [
+    ("outputs", 4, 3, 16, FOUR),
+    ("outputs", 4, 3, 64, FOUR),
+    ("kernel", 3, 4, 256, FOUR),
+    ("outputs by threes", 3, 3, 16, THREE),
+    ("outputs by threes", 3, 3, 64, THREE),
+    ("kernel by threes", 3, 3, 256, THREE),
+]:
+    for points in sets:
         most, square, plain, plain_square = errors(m, r, points, sums)
         near = ", ".join(f"{p:.3g}" for p in points)
         ratios = f"{most / plain:.1f} and {square / plain_square:.1f} times"

@@ -7,7 +7,8 @@
 //! out.
 
 use schuss_kernels::convolution::{
-    Geometry, Method, Target, convolve, kernel_method, kernel_of, kernel_scratch_len, method, scratch_len,
+    Geometry, Method, Target, convolve, kernel_method, kernel_of, kernel_scratch_len, method, points, scratch_len,
+    to_points,
 };
 use schuss_kernels::product::Factors;
 use schuss_kernels::{Buffer, Isa};
@@ -95,21 +96,20 @@ fn main() {
             let len = |(factors, method): &(Factors, Method)| scratch_len(isa, *factors, &g, turned, *method);
             let mut scratch = Buffer::zeros(methods.iter().map(len).max().unwrap_or(0));
             rates(methods, &mut |factors, method| {
+                let points = if method == Method::Winograd { points(isa, factors, &g, turned) } else { [0, 0] };
+                let mut own = Buffer::zeros(points[0] * points[1]);
+                let w = if own.is_empty() {
+                    w.as_ptr()
+                } else {
+                    let (w, to) = (w.as_ptr(), own.as_mut_ptr());
+                    // SAFETY: there is room for all panels; the scratch is longer than that.
+                    unsafe { to_points(isa, factors, &g, turned, 0..points[0], w, to, &mut scratch) };
+                    own.as_ptr()
+                };
                 let mut target = Target::Store { to: to.as_mut_ptr(), stride };
                 // SAFETY: the buffers hold so many images, and the scratch is long enough.
                 unsafe {
-                    convolve(
-                        isa,
-                        factors,
-                        &g,
-                        turned,
-                        0..IMAGES,
-                        from.as_ptr(),
-                        w.as_ptr(),
-                        method,
-                        &mut scratch,
-                        &mut target,
-                    );
+                    convolve(isa, factors, &g, turned, 0..IMAGES, from.as_ptr(), w, method, &mut scratch, &mut target);
                 }
             })
         };

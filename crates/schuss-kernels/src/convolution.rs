@@ -31,7 +31,7 @@ use pairs::{paired, paired_len};
 use registers::{Kernels, kernels};
 use strided::by_residues;
 use walk::{Residue, Walk, product};
-pub use winograd::together;
+pub use winograd::{enough, together};
 
 /// Where finished numbers go.
 pub enum Target<'a> {
@@ -156,8 +156,40 @@ impl<'a> Scratch<'a> {
     }
 }
 
+/// Panels of a kernel at its points, and numbers of each: what [`convolve`] takes for the kernel by [`Method::Winograd`].
+pub fn points(isa: Isa, factors: Factors, g: &Geometry, turned: bool) -> [usize; 2] {
+    winograd::points(kernels(isa, factors), g, turned)
+}
+
+/// Numbers of scratch memory for [`to_points`].
+pub fn points_scratch_len(isa: Isa, factors: Factors, g: &Geometry, turned: bool) -> usize {
+    winograd::points_scratch_len(kernels(isa, factors), g, turned)
+}
+
+/// Some panels of the kernel `[size…, channels, outputs]` at its points; `to` is where the first of all panels begins.
+///
+/// # Safety
+/// This machine has `isa`; the kernel can be read and these panels can be written; they do not overlap. The geometry and
+/// [`Method::Winograd`] pass their checks.
+///
+/// # Panics
+/// If `scratch` is shorter than [`points_scratch_len`].
+pub unsafe fn to_points(
+    isa: Isa,
+    factors: Factors,
+    g: &Geometry,
+    turned: bool,
+    panels: Range<usize>,
+    w: *const f32,
+    to: *mut f32,
+    scratch: &mut [f32],
+) {
+    // SAFETY: the caller's promise.
+    unsafe { winograd::to_points(kernels(isa, factors), g, turned, panels, w, to, Scratch(scratch)) }
+}
+
 /// The outputs of these images: y = x ∗ w; if `turned`, x from y. `x` is the first number of image 0 of what is walked
-/// over, `w` the kernel `[size…, channels / groups, outputs]`. Rows of the result are places of images, image after image.
+/// over, `w` the kernel `[size…, channels / groups, outputs]`, or by [`Method::Winograd`] what [`to_points`] made of it. Rows of the result are places of images, image after image.
 /// Products with zeros are left out of the inputs only.
 ///
 /// # Safety

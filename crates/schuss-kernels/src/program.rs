@@ -122,8 +122,21 @@ pub enum Work {
         factors: Factors,
         /** Images. */
         x: View,
+        /** The kernel; a panel a row of it at its points where `method` is Winograd's. */
+        w: View,
+    },
+    /// A kernel at its points, for a convolution by Winograd's products; rows are panels.
+    Points {
+        /** What lies where. */
+        geometry: Geometry,
+        /** From outputs to inputs? */
+        turned: bool,
+        /** Of what products are made. */
+        factors: Factors,
         /** The kernel. */
         w: View,
+        /** To. */
+        to: View,
     },
     /// The derivative by that kernel, summed over images; rows are those of one whole kernel among several.
     KernelOf {
@@ -281,7 +294,7 @@ impl Program {
     /// threads get in each other's way: whoever made the list is at fault.
     pub fn new(isa: Isa, phases: Vec<Phase>, finishes: Vec<Finish>, sizes: &[usize]) -> Self {
         assert!(isa.available(), "this machine has no {}", isa.name());
-        check::check(&phases, &finishes, sizes);
+        check::check(isa, &phases, &finishes, sizes);
         let threads = phases.iter().map(|p| p.threads.len()).max().unwrap_or(0);
         let scratch_of = |thread: usize| {
             let calls = phases.iter().filter_map(|p| p.threads.get(thread)).flatten();
@@ -395,6 +408,9 @@ fn scratch_len(isa: Isa, call: &Call, finishes: &[Finish]) -> usize {
         Work::SumRows { source, .. } => 2 * BLOCK + blocks(Some(*source)),
         Work::Convolve { geometry, turned, method, factors, .. } => {
             convolution::scratch_len(isa, *factors, geometry, *turned, *method).next_multiple_of(16)
+        }
+        Work::Points { geometry, turned, factors, .. } => {
+            convolution::points_scratch_len(isa, *factors, geometry, *turned)
         }
         Work::KernelOf { geometry, method, factors, .. } => {
             convolution::kernel_scratch_len(isa, *factors, geometry, *method)

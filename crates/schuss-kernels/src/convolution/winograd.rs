@@ -2,9 +2,11 @@
 //!
 //! Four by four outputs are made at once of the six by six inputs they see. Inputs and kernel are evaluated as polynomials
 //! at six points along either axis; there the convolution is one product for each of 36 pairs of points; outputs are
-//! interpolated. Along an axis tiles of three outputs follow where fours do not come out even: these do without one of the
-//! points, so that the kernel is the same for both and tiles of all sorts go through one product at each point. With channels, that is 36 products of matrices: tiles × channels times channels × outputs. The derivative
+//! interpolated. With channels, that is 36 products of matrices: tiles × channels times channels × outputs. The derivative
 //! by the kernel is the same with the sides changed: 3 × 3 numbers from six by six inputs and four by four derivatives.
+//!
+//! Along an axis that fours do not cover evenly the last tiles are of three outputs. They do without one of the points, so
+//! that the kernel is the same for both, and tiles of all sorts go through one product at each point.
 //!
 //! Source: Lavin and Gray 2015, <https://arxiv.org/abs/1509.09308>, F(4 × 4, 3 × 3). The points differ: theirs, 0, ±1, ±2
 //! and ∞, lose a decimal digit in f32; 0, ±2/3, ±3/2 and ∞ lose about one bit against the plain sum, and as the product of
@@ -96,11 +98,6 @@ impl Layout {
     fn order(&self, first: usize, bands: usize) -> Order {
         let long = (first..first + bands).filter(|band| band % self.tiles[0].tiles() < self.tiles[0].long).count();
         Order::new(Cover { long, short: bands - long }, self.tiles[1])
-    }
-    /// The image of a line of tiles, and its first line there.
-    fn place(&self, band: usize) -> (usize, usize) {
-        let lines = self.tiles[0];
-        (band / lines.tiles(), lines.tile(band % lines.tiles()).1)
     }
     /// Lines and places of the copy with zeros.
     fn copied(&self) -> [usize; 2] {
@@ -194,23 +191,69 @@ fn kernel_group(g: &Geometry) -> Group {
     Group { least: KERNEL_GROUP.least.max(balance.next_power_of_two()), ..KERNEL_GROUP }
 }
 
+/// So many images at least fill a group of tiles: each group goes through the whole kernel.
+pub fn enough(g: &Geometry, turned: bool) -> usize {
+    let tiles: usize = covers(if turned { g.input } else { g.output }).iter().map(Cover::tiles).product();
+    GROUP.least.div_ceil(tiles)
+}
+
+/// Panels of a kernel at its points, and numbers of each.
+pub(super) fn points(kernels: &Kernels, g: &Geometry, turned: bool) -> [usize; 2] {
+    let l = Layout::new(kernels, g, turned);
+    [l.columns / l.width, POINTS * point_step(l.channels * l.width)]
+}
+
+/// Numbers of scratch memory that [`to_points`] needs.
+pub(super) fn points_scratch_len(kernels: &Kernels, g: &Geometry, turned: bool) -> usize {
+    let l = Layout::new(kernels, g, turned);
+    9 * l.channels * l.width + super::LINE
+}
+
+/// As `super::to_points`.
+pub(super) unsafe fn to_points(
+    kernels: &Kernels,
+    g: &Geometry,
+    turned: bool,
+    panels: Range<usize>,
+    w: *const f32,
+    to: *mut f32,
+    mut scratch: Scratch,
+) {
+    let l = Layout::new(kernels, g, turned);
+    let w_step = point_step(l.channels * l.width);
+    let panel = scratch.take(9 * l.channels * l.width);
+    for i in panels {
+        let col = i * l.width;
+        let cols = l.width.min(l.outs - col);
+        // SAFETY: the columns are within the kernel, and there is room for all its panels.
+        unsafe {
+            if turned {
+                turn(kernels, g, 0, col, cols, w, panel);
+            } else {
+                let b = Matrix { ptr: w.add(col), row_stride: g.outputs, col_stride: 1 };
+                (kernels.pack)(9 * l.channels, cols, b, panel);
+            }
+            (kernels.winograd.kernel)(panel, l.channels, cols, to.add(i * POINTS * w_step), w_step);
+        }
+    }
+}
+
 /// Numbers of scratch memory that [`convolve`] needs.
 pub(super) fn scratch_len(kernels: &Kernels, g: &Geometry, turned: bool) -> usize {
     let l = Layout::new(kernels, g, turned);
-    let kernel = POINTS * point_step(l.channels * l.width) * l.columns / l.width + 9 * l.channels * l.width;
     let tiles = l.most(l.bands(GROUP, l.ins + l.width));
     let at_points = POINTS * (point_step(tiles * l.ins) + point_step(tiles * l.width));
-    l.copy_len() + kernels.count + kernel + at_points + OUTS[LONG] * l.to[1] * l.width + 6 * super::LINE
+    l.copy_len() + kernels.count + at_points + OUTS[LONG] * l.to[1] * l.width + 4 * super::LINE
 }
 
-/// As `super::convolve`.
+/// As `super::convolve`, `kernel` at its points.
 pub(super) unsafe fn convolve(
     kernels: &Kernels,
     g: &Geometry,
     turned: bool,
     images: Range<usize>,
     x: *const f32,
-    w: *const f32,
+    kernel: *const f32,
     mut scratch: Scratch,
     target: &mut Target,
 ) {
@@ -218,33 +261,19 @@ pub(super) unsafe fn convolve(
     let (copy_len, w_step) = (l.copy_len() + kernels.count, point_step(l.channels * l.width));
     let most = l.bands(GROUP, l.ins + l.width);
     let copy = scratch.take(copy_len);
-    let panel = scratch.take(9 * l.channels * l.width);
-    let kernel = scratch.take(POINTS * w_step * l.columns / l.width);
     let seen = scratch.take(POINTS * point_step(l.most(most) * l.ins));
     let sums = scratch.take(POINTS * point_step(l.most(most) * l.width));
     let lines = scratch.take(OUTS[LONG] * l.to[1] * l.width);
-    // SAFETY: the copy was just taken; the columns are within the kernel, and there is room for all its panels.
-    unsafe {
-        std::slice::from_raw_parts_mut(copy, copy_len).fill(0.0);
-        for (i, col) in (0..l.outs).step_by(l.width).enumerate() {
-            let cols = l.width.min(l.outs - col);
-            if turned {
-                turn(kernels, g, 0, col, cols, w, panel);
-            } else {
-                let b = Matrix { ptr: w.add(col), row_stride: g.outputs, col_stride: 1 };
-                (kernels.pack)(9 * l.channels, cols, b, panel);
-            }
-            (own.kernel)(panel, l.channels, cols, kernel.add(i * POINTS * w_step), w_step);
-        }
-    }
+    // SAFETY: the copy was just taken.
+    unsafe { std::slice::from_raw_parts_mut(copy, copy_len).fill(0.0) };
     let image_len = l.from[0] * l.from[1] * l.channels;
     let bands = images.len() * l.tiles[0].tiles();
     let mut copied = None;
     for first in (0..bands).step_by(most) {
         let all = first..bands.min(first + most);
         let order = l.order(first, all.len());
-        for (band, length, n) in walk(&l, all.clone()) {
-            let (image, line) = l.place(band);
+        let (in_steps, out_steps) = ([l.ins, order.step(l.ins)], [l.width, order.step(l.width)]);
+        for Band { image, line, length, n } in walk(&l, all.clone()) {
             // SAFETY: the image is one of those that can be read; its tiles lie within the copy, which ends with room for
             // a register.
             unsafe {
@@ -253,11 +282,10 @@ pub(super) unsafe fn convolve(
                     copied = Some(image);
                 }
                 let lines = Lines { line: l.copied()[1] * l.channels, place: l.channels };
-                let steps = [l.ins, order.step(l.ins)];
                 for (column, tiles, place) in pieces(&l) {
                     let from = copy.add(line * lines.line + place * lines.place);
                     let to = seen.add(order.start(length, n, column) * l.ins);
-                    (own.inputs[length][column])(from, lines, [tiles, l.channels], to, steps);
+                    (own.inputs[length][column])(from, lines, [tiles, l.channels], to, in_steps);
                 }
             }
         }
@@ -267,8 +295,7 @@ pub(super) unsafe fn convolve(
             // SAFETY: all within what was taken; the lines of a band are within the result or what was taken for them.
             unsafe {
                 products(kernels, &l, &order, cols, seen, kernel.add(i * POINTS * w_step), sums);
-                for (band, length, n) in walk(&l, all.clone()) {
-                    let (image, line) = l.place(band);
+                for Band { image, line, length, n } in walk(&l, all.clone()) {
                     let height = OUTS[length].min(l.to[0] - line);
                     let place = ((images.start + image) * l.to[0] + line) * l.to[1];
                     let (to, stride) = match *target {
@@ -278,9 +305,8 @@ pub(super) unsafe fn convolve(
                     let places = Lines { line: l.to[1] * stride, place: stride };
                     for (column, tiles, place) in pieces(&l) {
                         let from = sums.add(order.start(length, n, column) * l.width);
-                        let (steps, there) = ([l.width, order.step(l.width)], [height, l.to[1] - place]);
-                        let to = to.wrapping_add(place * stride);
-                        (own.outputs[length][column])(from, steps, [tiles, cols], to, places, there);
+                        let (to, there) = (to.wrapping_add(place * stride), [height, l.to[1] - place]);
+                        (own.outputs[length][column])(from, out_steps, [tiles, cols], to, places, there);
                     }
                     if let Target::Tiles(done) = target {
                         let all = height * l.to[1];
@@ -295,15 +321,25 @@ pub(super) unsafe fn convolve(
     }
 }
 
-/// Lines of tiles: which, of what length, and how many of that length came before.
-fn walk(l: &Layout, bands: Range<usize>) -> impl Iterator<Item = (usize, usize, usize)> {
-    let cover = l.tiles[0];
+/// A line of tiles.
+struct Band {
+    /// Which image, and its first line there.
+    image: usize,
+    line: usize,
+    /// Long or short, and how many of that length came before.
+    length: usize,
+    n: usize,
+}
+
+fn walk(l: &Layout, bands: Range<usize>) -> impl Iterator<Item = Band> {
+    let lines = l.tiles[0];
     let mut before = [0; 2];
     bands.map(move |band| {
-        let (length, _) = cover.tile(band % cover.tiles());
+        let image = band / lines.tiles();
+        let (length, line) = lines.tile(band - image * lines.tiles());
         let n = before[length];
         before[length] += 1;
-        (band, length, n)
+        Band { image, line, length, n }
     })
 }
 
@@ -325,6 +361,7 @@ unsafe fn products(
 ) {
     let wide = cols > kernels.count;
     let stored = if wide { l.width } else { kernels.count };
+    let (a_step, b_step, c_step) = (order.step(l.ins), point_step(l.channels * l.width), order.step(l.width));
     for point in 0..POINTS {
         let there = order.at(point);
         let (mut at, strips) = (there.start, there.len().div_ceil(kernels.rows));
@@ -332,9 +369,8 @@ unsafe fn products(
             let rows = (there.len() + strip) / strips;
             // SAFETY: the caller's promise.
             unsafe {
-                let a = seen.add(point * order.step(l.ins) + at * l.ins);
-                let b = kernel.add(point * point_step(l.channels * l.width));
-                let c = sums.add(point * order.step(l.width) + at * l.width);
+                let (a, b) = (seen.add(point * a_step + at * l.ins), kernel.add(point * b_step));
+                let c = sums.add(point * c_step + at * l.width);
                 let product = kernels.kernels[rows - 1][usize::from(wide)];
                 product(&WHOLE, l.channels, cols, a, l.ins, 1, b, l.width, c, l.width, stored, false);
             }
@@ -346,9 +382,11 @@ unsafe fn products(
 /// One stretch of inner steps.
 const WHOLE: [Segment; 1] = [Segment { a: 0, b: 0 }];
 
-/// Numbers of a copy of an image's derivatives: read in order, they come from memory sooner than tile by tile.
+/// Numbers of a copy of an image's derivatives, where tiles or registers would leave them or kernels round.
 fn derivatives_len(kernels: &Kernels, l: &Layout) -> usize {
-    l.tiles.iter().map(Cover::outputs).product::<usize>() * l.outs + kernels.count
+    let covered = l.tiles.map(|cover| cover.outputs());
+    let copied = kernels.rounds || l.to != covered || !l.outs.is_multiple_of(kernels.count);
+    if copied { covered[0] * covered[1] * l.outs + kernels.count } else { 0 }
 }
 
 /// Numbers of scratch memory that [`kernel_of`] needs.
@@ -393,28 +431,31 @@ pub(super) unsafe fn kernel_of(
         for first in (0..bands).step_by(most) {
             let all = first..bands.min(first + most);
             let order = l.order(first, all.len());
-            for (band, length, n) in walk(&l, all) {
-                let (image, line) = l.place(band);
+            let (in_steps, out_steps) = ([l.ins, order.step(l.ins)], [l.width, order.step(l.width)]);
+            for Band { image, line, length, n } in walk(&l, all) {
                 // SAFETY: as in `convolve`.
                 unsafe {
+                    let y = y.wrapping_add((start + image) * g.output_len());
                     if copied != Some(image) {
                         l.fill(kernels, x.wrapping_add((start + image) * g.input_len()), copy);
-                        l.fill_derivatives(kernels, y.wrapping_add((start + image) * g.output_len()), y_copy);
+                        if y_len > 0 {
+                            l.fill_derivatives(kernels, y, y_copy);
+                        }
                         copied = Some(image);
                     }
                     let inputs = Lines { line: l.copied()[1] * l.channels, place: l.channels };
+                    let y = if y_len > 0 { y_copy.cast_const() } else { y };
                     let outputs = Lines { line: l.tiles[1].outputs() * l.outs, place: l.outs };
                     for (column, tiles, place) in pieces(&l) {
                         let at = order.start(length, n, column);
                         let from = copy.add(line * inputs.line + place * inputs.place);
-                        let (to, steps) = (seen.add(at * l.ins), [l.ins, order.step(l.ins)]);
-                        (own.inputs[length][column])(from, inputs, [tiles, l.channels], to, steps);
-                        let from = y_copy.add(line * outputs.line + place * outputs.place);
-                        let steps = [l.width, order.step(l.width)];
+                        let to = seen.add(at * l.ins);
+                        (own.inputs[length][column])(from, inputs, [tiles, l.channels], to, in_steps);
+                        let from = y.add(line * outputs.line + place * outputs.place);
                         for (i, col) in (0..l.outs).step_by(l.width).enumerate() {
-                            let to = asked.add(i * POINTS * steps[1] + at * l.width);
+                            let to = asked.add(i * POINTS * out_steps[1] + at * l.width);
                             let counts = [tiles, l.width.min(l.outs - col)];
-                            (own.derivatives[length][column])(from.add(col), outputs, counts, to, steps);
+                            (own.derivatives[length][column])(from.add(col), outputs, counts, to, out_steps);
                         }
                     }
                 }
@@ -425,8 +466,8 @@ pub(super) unsafe fn kernel_of(
                     let cols = l.width.min(l.outs - col);
                     // SAFETY: as above.
                     unsafe {
-                        let seen = seen.add(point * order.step(l.ins) + there.start * l.ins);
-                        let asked = asked.add((i * POINTS + point) * order.step(l.width) + there.start * l.width);
+                        let seen = seen.add(point * in_steps[1] + there.start * l.ins);
+                        let asked = asked.add((i * POINTS + point) * out_steps[1] + there.start * l.width);
                         let sums = sums.add((i * POINTS + point) * w_step);
                         kernel_product(kernels, &l, there.len(), cols, seen, asked, sums, first > 0);
                     }

@@ -29,7 +29,9 @@ pub struct Near<'a> {
     /// Where the first row begins, in each.
     first: usize,
     stride: usize,
+    /// How many rows.
     rows: usize,
+    /// Inner steps between two of them.
     every: usize,
 }
 

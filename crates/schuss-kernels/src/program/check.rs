@@ -1,7 +1,9 @@
 //! What makes running a program safe: every place is within its space, and threads keep out of each other's way.
 
 use super::{Call, Finish, OPERANDS, Phase, STATES, View, Work};
+use crate::Isa;
 use crate::codec::{self, Codec};
+use crate::convolution::{self, Method};
 use crate::tape::Argument;
 use crate::windows::{self, WindowMap};
 use std::ops::Range;
@@ -16,7 +18,7 @@ struct Touch {
 }
 
 /// Panics with the call's name if the list is wrong.
-pub(super) fn check(phases: &[Phase], finishes: &[Finish], sizes: &[usize]) {
+pub(super) fn check(isa: Isa, phases: &[Phase], finishes: &[Finish], sizes: &[usize]) {
     for finish in finishes {
         check_finish(finish);
     }
@@ -24,7 +26,7 @@ pub(super) fn check(phases: &[Phase], finishes: &[Finish], sizes: &[usize]) {
         let mut all: Vec<(usize, usize, &str, Touch)> = Vec::new();
         for (thread, calls) in phase.threads.iter().enumerate() {
             for call in calls {
-                for touch in touches(call, finishes) {
+                for touch in touches(isa, call, finishes) {
                     let name = &*call.name;
                     let size = sizes.get(touch.view.space as usize).copied();
                     let within = size.is_some_and(|n| start(&touch) < end(&touch) && end(&touch) <= n);
@@ -88,7 +90,7 @@ fn check_finish(finish: &Finish) {
     }
 }
 
-fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
+fn touches(isa: Isa, call: &Call, finishes: &[Finish]) -> Vec<Touch> {
     let (rows, cols) = (&call.rows, &call.cols);
     let mut all = Vec::new();
     let mut touch = |view: View, rows: &Range<usize>, cols: &Range<usize>, write: bool| {
@@ -117,7 +119,7 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
             source.operands.iter().for_each(|v| touch(*v, summed, cols, false));
             onto.iter().for_each(|v| touch(*v, rows, cols, false));
         }
-        Work::Convolve { geometry, turned, method, x, w, .. } => {
+        Work::Convolve { geometry, turned, method, factors, x, w } => {
             geometry.check();
             method.check(geometry);
             let (from, to) = (geometry.input_places(), geometry.output_places());
@@ -127,9 +129,23 @@ fn touches(call: &Call, finishes: &[Finish]) -> Vec<Touch> {
             let whole = rows.start.is_multiple_of(to) && rows.end.is_multiple_of(to) && *cols == (0..made);
             assert!(whole, "a convolution makes whole images: {rows:?} of {to}, {cols:?}");
             assert!(*x == View { row_stride: channels, col_stride: 1, ..*x }, "images are dense");
-            assert!(*w == View { row_stride: outputs, col_stride: 1, ..*w }, "kernels are dense");
+            let [height, width] = match method {
+                Method::Winograd => convolution::points(isa, *factors, geometry, *turned),
+                _ => [geometry.kernel_rows(), outputs],
+            };
+            assert!(*w == View { row_stride: width, col_stride: 1, ..*w }, "kernels are dense");
             touch(*x, &(rows.start / to * from..rows.end / to * from), &(0..channels), false);
-            touch(*w, &(0..geometry.kernel_rows()), &(0..outputs), false);
+            touch(*w, &(0..height), &(0..width), false);
+        }
+        Work::Points { geometry, turned, factors, w, to } => {
+            geometry.check();
+            Method::Winograd.check(geometry);
+            let [panels, width] = convolution::points(isa, *factors, geometry, *turned);
+            assert!(rows.end <= panels && *cols == (0..width), "panels are made whole: {rows:?} of {panels}, {cols:?}");
+            assert!(*w == View { row_stride: geometry.outputs, col_stride: 1, ..*w }, "kernels are dense");
+            assert!(*to == View { row_stride: width, col_stride: 1, ..*to }, "panels lie one after another");
+            touch(*w, &(0..geometry.kernel_rows()), &(0..geometry.outputs), false);
+            touch(*to, rows, cols, true);
         }
         Work::KernelOf { geometry, method, images, x, y, to, .. } => {
             geometry.check();

@@ -150,6 +150,10 @@ impl Run<'_> {
                     let (isa, g) = (self.isa, geometry);
                     convolution::convolve(isa, *factors, g, *turned, images, x, w, *method, own, &mut target);
                 }
+                Work::Points { geometry, turned, factors, w, to } => {
+                    let (w, to, panels) = (self.at(*w, 0, 0), self.at(*to, 0, 0), rows.clone());
+                    convolution::to_points(self.isa, *factors, geometry, *turned, panels, w, to, scratch);
+                }
                 Work::KernelOf { geometry, method, factors, images, x, y, to, add } => {
                     let (x, y, to) = (self.at(*x, 0, 0), self.at(*y, 0, 0), self.at(*to, rows.start, 0));
                     let (isa, g, images) = (self.isa, geometry, images.clone());

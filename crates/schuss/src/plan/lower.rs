@@ -6,7 +6,7 @@ use super::passes::{Target, writes_follow_reads};
 use crate::graph::Value;
 use crate::graph::ops::broadcast_to::BroadcastTo;
 use crate::graph::ops::input::{Input, Source};
-use schuss_kernels::convolution::Method;
+use schuss_kernels::convolution::{self, Method};
 use schuss_kernels::copies::Piece;
 use schuss_kernels::product::Factors;
 use schuss_kernels::program::{Call, CrossEntropy, Finish, Phase, Program, Update, View, Work, share};
@@ -99,12 +99,18 @@ pub fn lower(list: &List, targets: &[Target], store: &Store, isa: Isa, threads: 
     let calls: Vec<Vec<Call>> = (0..list.steps.len()).map(|i| lowering.calls(i)).collect();
     let count = phase.iter().max().map_or(0, |p| p + 1);
     let mut phases = vec![Phase { threads: vec![Vec::new(); threads] }; count];
+    // Before a phase all threads share the work of bringing its kernels to their points.
+    let mut before = phases.clone();
     let touches: Vec<bool> = list.steps.iter().map(|step| passing.touches(list, step)).collect();
     for run in &runs {
         for thread in 0..threads {
             let part = |i: usize, calls: &[Call]| own_part(list, &list.steps[i], cuts[i], calls, thread, threads);
             let own: Vec<Vec<Call>> = run.steps.iter().map(|&i| part(i, &calls[i])).collect();
-            let to = &mut phases[phase[run.steps[0]]].threads[thread];
+            let points = run.steps.iter().filter_map(|&i| lowering.points_call(i, thread, threads));
+            let p = phase[run.steps[0]];
+            let with = if threads == 1 { &mut phases } else { &mut before };
+            with[p].threads[thread].extend(points);
+            let to = &mut phases[p].threads[thread];
             if run.slice.is_none() {
                 to.extend(own.into_iter().flatten().map(slices::whole));
                 continue;
@@ -126,6 +132,8 @@ pub fn lower(list: &List, targets: &[Target], store: &Store, isa: Isa, threads: 
         }
     }
     let finishes = lowering.finishes;
+    let phases = before.into_iter().zip(phases).flat_map(|(before, phase)| [before, phase]);
+    let phases = phases.filter(|phase| phase.threads.iter().any(|calls| !calls.is_empty())).collect();
     let sizes: Vec<usize> = std::iter::once(arena.len()).chain(store.sizes.iter().copied()).collect();
     let roots = (list.roots.iter())
         .map(|&v| {
@@ -135,6 +143,16 @@ pub fn lower(list: &List, targets: &[Target], store: &Store, isa: Isa, threads: 
         .collect();
     let program = Program::new(isa, phases, finishes, &sizes);
     Lowered { program, arena: arena.len(), leaves: arena.leaves(list), numbers: arena.numbers(), roots }
+}
+
+/// Panels of the kernel at its points that a step takes, and numbers of each.
+fn points(list: &List, step: &Step) -> Option<[usize; 2]> {
+    match &step.kernel {
+        Kernel::Convolve { geometry, turned, method: Method::Winograd, factors, .. } => {
+            Some(convolution::points(list.isa, *factors, geometry, *turned))
+        }
+        _ => None,
+    }
 }
 
 /// A thread's part of a step's calls.
@@ -246,6 +264,24 @@ impl Lowering<'_> {
         }
     }
 
+    /// Where the kernel is that a step takes at its points.
+    fn at_points(&self, step: usize) -> Option<View> {
+        let [_, len] = points(self.list, &self.list.steps[step])?;
+        let offset = self.arena.points(step).expect("such a kernel has a place");
+        Some(View { space: 0, offset, row_stride: len, col_stride: 1 })
+    }
+
+    /// A thread's part of bringing it there.
+    fn points_call(&self, step: usize, thread: usize, threads: usize) -> Option<Call> {
+        let to = self.at_points(step)?;
+        let Kernel::Convolve { w, geometry, turned, factors, .. } = &self.list.steps[step].kernel else { return None };
+        let [panels, len] = points(self.list, &self.list.steps[step])?;
+        let (rows, w) = (split(panels, thread, threads, 1), self.dense(*w, geometry.outputs));
+        let work = Work::Points { geometry: *geometry, turned: *turned, factors: *factors, w, to };
+        let name = format!("{}, at points", self.names[step]).into();
+        (!rows.is_empty()).then_some(Call { work, rows, cols: 0..len, finish: None, name })
+    }
+
     /// The calls of a step for all rows and columns; each thread takes its part of each.
     fn calls(&mut self, i: usize) -> Vec<Call> {
         let list = self.list;
@@ -298,7 +334,7 @@ impl Lowering<'_> {
             }
             Kernel::Convolve { x, w, geometry, turned, method, factors } => {
                 let channels = if *turned { geometry.outputs } else { geometry.channels };
-                let (x, w) = (self.dense(*x, channels), self.dense(*w, geometry.outputs));
+                let (x, w) = (self.dense(*x, channels), self.at_points(i).unwrap_or(self.dense(*w, geometry.outputs)));
                 let (geometry, turned, method, factors) = (*geometry, *turned, *method, *factors);
                 Work::Convolve { geometry, turned, method, factors, x, w }
             }

@@ -11,6 +11,7 @@ const LINE: usize = 16;
 /// Places of values in the arena.
 pub struct Arena {
     places: Vec<Option<usize>>,
+    points: Vec<Option<usize>>,
     numbers: usize,
     passing: usize,
     len: usize,
@@ -52,6 +53,13 @@ pub fn pack<T>(mut spans: Vec<Span<T>>) -> Vec<(usize, Span<T>)> {
     placed
 }
 
+/// What has a place.
+enum Owner {
+    Value(Value),
+    /// The kernel at its points that a step takes.
+    Points(usize),
+}
+
 /// Whole cache lines.
 fn size(len: usize) -> usize {
     len.next_multiple_of(LINE).max(LINE)
@@ -59,9 +67,11 @@ fn size(len: usize) -> usize {
 
 impl Arena {
     /// Leaves first, which stay; then `numbers` numbers for the rule, and `passing` numbers for each thread; then what steps
-    /// keep, from the time of the step that makes a value to the last that reads it.
+    /// keep, from the time of the step that makes a value to the last that reads it; and kernels at their points, at the time
+    /// of the step that takes them.
     pub fn new(list: &List, times: &[usize], kept: &[bool], numbers: usize, passing: &Passing, threads: usize) -> Self {
-        let mut arena = Arena { places: vec![None; kept.len()], numbers: 0, passing: 0, len: 0 };
+        let (places, points) = (vec![None; kept.len()], vec![None; list.steps.len()]);
+        let mut arena = Arena { places, points, numbers: 0, passing: 0, len: 0 };
         let read: Vec<Value> =
             list.steps.iter().flat_map(|s| list.reads(s)).chain(list.roots.iter().copied()).collect();
         for v in read.into_iter().map(|v| list.stored_as(v)) {
@@ -79,17 +89,23 @@ impl Arena {
                 *last = (*last).max(Some(times[i]));
             }
         }
-        let mut spans: Vec<Span<Value>> = Vec::new();
+        let mut spans: Vec<Span<Owner>> = Vec::new();
         for (i, step) in list.steps.iter().enumerate() {
             for v in step.makes().into_iter().filter(|v| kept[v.index()] && passing.place(*v, 0).is_none()) {
                 let root = list.roots.iter().any(|r| list.stored_as(*r) == v);
                 let last = if root { usize::MAX } else { last_read[v.index()].unwrap_or(times[i]) };
-                spans.push(Span { of: v, len: count(list, v), from: times[i], to: last });
+                spans.push(Span { of: Owner::Value(v), len: count(list, v), from: times[i], to: last });
+            }
+            if let Some([panels, len]) = super::points(list, step) {
+                spans.push(Span { of: Owner::Points(i), len: panels * len, from: times[i], to: times[i] });
             }
         }
         let start = arena.len;
         for (at, span) in pack(spans) {
-            arena.places[span.of.index()] = Some(start + at);
+            match span.of {
+                Owner::Value(v) => arena.places[v.index()] = Some(start + at),
+                Owner::Points(step) => arena.points[step] = Some(start + at),
+            }
             arena.len = arena.len.max(start + at + size(span.len));
         }
         arena
@@ -102,6 +118,10 @@ impl Arena {
     /// Where a value is.
     pub fn place(&self, v: Value) -> Option<usize> {
         self.places[v.index()]
+    }
+    /// Where the kernel is that a step takes at its points.
+    pub fn points(&self, step: usize) -> Option<usize> {
+        self.points[step]
     }
     /// Where a thread's memory for what passes begins.
     pub fn passing(&self, passing: &Passing, thread: usize) -> usize {

@@ -59,7 +59,7 @@ fn together(
             Some((i, one))
         }
         Element::Binary(g) => {
-            // Both functions that may take their arguments in either order.
+            // What was made may be either argument, where the function does not mind their order.
             let either = |one: &dyn Fn(Argument, Argument) -> Option<(usize, Instruction)>| {
                 one(a, b).or_else(|| if commutes(g) { one(b, a) } else { None })
             };

@@ -19,12 +19,11 @@ const FACTOR: usize = CACHED / 4;
 /// Samples of a slice at least: a convolution copies its kernel anew for each.
 const LEAST: usize = 4;
 
-/// The same for a step. At its points a kernel is four times as large, so that it should meet half as many numbers.
+/// The same for a step.
 fn least(step: &Step) -> usize {
     match &step.kernel {
-        Kernel::Convolve { geometry: g, method: Method::Winograd, .. } => {
-            let image = g.input_len().max(g.output_len());
-            LEAST.max(g.kernel_rows() * g.outputs / (2 * image))
+        Kernel::Convolve { geometry, turned, method: Method::Winograd, .. } => {
+            LEAST.max(convolution::enough(geometry, *turned))
         }
         _ => LEAST,
     }
