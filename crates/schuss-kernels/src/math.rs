@@ -100,6 +100,55 @@ pub fn tanh(x: f32) -> f32 {
     if a < 0.625 { small } else { large }
 }
 
+/// Φ(x), the share of a standard normal distribution below x; error below 6 ulp down to −13.1, 0 below −13.21.
+#[inline(always)]
+pub fn normal_cdf(x: f32) -> f32 {
+    let a = x.abs();
+    // Φ(−a) e^(a²/2) as a polynomial of t = 1/(1 + a/4): least squares with weights that even out the relative error, 1.5e-8.
+    let t = 1.0 / (1.0 + 0.25 * a);
+    let mut p = 3.394_667_8e-2;
+    p = p * t - 1.961_771e-1;
+    p = p * t + 3.950_009e-1;
+    p = p * t - 3.334_686e-1;
+    p = p * t + 3.044_863_6e-1;
+    p = p * t - 2.038_378_6e-2;
+    p = p * t + 1.215_678_5e-1;
+    p = p * t + 9.482_027e-2;
+    p = p * t + 1.002_289_95e-1;
+    p = p * t - 2.159_998_4e-5;
+    // What rounding took from a² (Dekker 1971), which e^(−a²/2) would magnify.
+    let square = a * a;
+    let high = f32::from_bits(a.to_bits() & 0xffff_f000);
+    let low = a - high;
+    let lost = (high * high - square) + 2.0 * high * low + low * low;
+    let below = exp(-0.5 * square) * p;
+    let below = below - below * (0.5 * lost);
+    let below = if a > 13.21 { 0.0 } else { below };
+    let y = if x < 0.0 { below } else { 1.0 - below };
+    if x.is_nan() { x } else { y }
+}
+
+/// Φ(x) in double precision, for a reference: error below 1e-15 of the value near 0 and a²/2 times that far out.
+pub fn normal_cdf_f64(x: f64) -> f64 {
+    let a = x.abs();
+    let density = (-0.5 * a * a).exp() / std::f64::consts::TAU.sqrt();
+    let below = if a < 1.0 {
+        // ½ − φ(a) Σ a^(2n+1) / (1 · 3 · 5 … (2n + 1)).
+        let terms = (1..40).scan(a, |term, n| {
+            let this = *term;
+            *term *= a * a / f64::from(2 * n + 1);
+            Some(this)
+        });
+        0.5 - density * terms.sum::<f64>()
+    } else if a > 40.0 {
+        0.0
+    } else {
+        // φ(a) / (a + 1/(a + 2/(a + 3/(a + …)))) (Laplace 1805).
+        density / (1..400).rev().fold(a, |rest, n| a + f64::from(n) / rest)
+    };
+    if x < 0.0 { below } else { 1.0 - below }
+}
+
 /// The nearest number of bfloat16 (8 bits of mantissa, the first one not stored; ties to even): the upper half of an f32.
 #[inline(always)]
 pub fn bfloat16(x: f32) -> f32 {
@@ -134,6 +183,7 @@ mod tests {
         assert!(worst(log, f64::ln, 1e-30, 1e30) < 2.0);
         assert!(worst(sigmoid, |x| 1.0 / (1.0 + (-x).exp()), -86.0, 100.0) < 4.0);
         assert!(worst(tanh, f64::tanh, -20.0, 20.0) < 4.0);
+        assert!(worst(normal_cdf, normal_cdf_f64, -13.1, 10.0) < 6.0);
         assert!(worst(softplus, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), -80.0, 100.0) < 6.0);
     }
 
@@ -145,7 +195,25 @@ mod tests {
         assert_eq!((softplus(1e4), softplus(-1e4)), (1e4, 0.0));
         assert_eq!((sigmoid(1e4), sigmoid(-1e4), sigmoid(0.0)), (1.0, 0.0, 0.5));
         assert_eq!((tanh(1e4), tanh(-1e4), tanh(0.0)), (1.0, -1.0, 0.0));
-        assert!([exp, log, softplus, sigmoid, tanh].iter().all(|f| f(f32::NAN).is_nan()));
+        assert_eq!((normal_cdf(1e4), normal_cdf(-1e4), normal_cdf(0.0)), (1.0, 0.0, 0.5));
+        assert_eq!((normal_cdf(f32::INFINITY), normal_cdf(f32::NEG_INFINITY)), (1.0, 0.0));
+        assert!([exp, log, softplus, sigmoid, tanh, normal_cdf].iter().all(|f| f(f32::NAN).is_nan()));
         assert!(log(-1.0).is_nan());
+    }
+
+    #[test]
+    fn the_normal_distribution_has_its_values() {
+        // Abramowitz and Stegun 1964, table 26.1 (Φ(x) for x ≥ 0) and 26.2 (−log₁₀ Φ(−x)).
+        for (x, y) in [(0.5, 0.691_462_461_274_013), (1.0, 0.841_344_746_068_543), (2.0, 0.977_249_868_051_821)] {
+            assert!((normal_cdf_f64(x) - y).abs() < 1e-15, "{x}");
+            assert!((normal_cdf_f64(-x) - (1.0 - y)).abs() < 1e-15, "{x}");
+        }
+        for (x, y) in [(5.0, 6.542_65), (10.0, 23.118_05)] {
+            assert!((-normal_cdf_f64(-x).log10() - y).abs() < 1e-5, "{x}");
+        }
+        // Both ways of computing it meet.
+        assert!((normal_cdf_f64(1.0 - 1e-12) - normal_cdf_f64(1.0)).abs() < 1e-12);
+        assert_eq!((normal_cdf_f64(0.0), normal_cdf_f64(-50.0), normal_cdf_f64(50.0)), (0.5, 0.0, 1.0));
+        assert!(normal_cdf_f64(f64::NAN).is_nan());
     }
 }

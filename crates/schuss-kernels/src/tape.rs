@@ -38,6 +38,8 @@ pub enum Unary {
     Tanh,
     /// ln(1 + eˣ)
     Softplus,
+    /// Φ(x), the share of a standard normal distribution below x
+    NormalCdf,
     /// the nearest number of bfloat16
     Bfloat16,
 }

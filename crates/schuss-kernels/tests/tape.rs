@@ -19,6 +19,7 @@ const UNARY: &[(Unary, F1)] = &[
     (Unary::Sigmoid, |x| 1.0 / (1.0 + (-x).exp())),
     (Unary::Tanh, f64::tanh),
     (Unary::Softplus, |x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
+    (Unary::NormalCdf, schuss_kernels::math::normal_cdf_f64),
     (Unary::Bfloat16, |x| {
         let unit = if x == 0.0 { 1.0 } else { 2f64.powi(x.abs().log2().floor() as i32 - 7) };
         (x / unit).round_ties_even() * unit

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 mod elu;
 mod exponential;
+mod gelu;
 mod hard_sigmoid;
 mod leaky_relu;
 mod linear;
@@ -25,6 +26,7 @@ mod tanh;
 
 pub use elu::Elu;
 pub use exponential::Exponential;
+pub use gelu::Gelu;
 pub use hard_sigmoid::HardSigmoid;
 pub use leaky_relu::LeakyRelu;
 pub use linear::Linear;
@@ -44,6 +46,7 @@ pub fn registry() -> Registry<AnyActivation> {
     let entries = [
         elu::ENTRY,
         exponential::ENTRY,
+        gelu::ENTRY,
         hard_sigmoid::ENTRY,
         leaky_relu::ENTRY,
         linear::ENTRY,

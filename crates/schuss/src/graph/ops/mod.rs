@@ -36,6 +36,7 @@ pub mod maximum;
 pub mod minimum;
 pub mod multiply;
 pub mod negative;
+pub mod normal_cdf;
 pub mod one_hot;
 pub mod pad;
 pub mod pool_scatter;
@@ -124,6 +125,7 @@ pub const TABLE: &[Line] = &[
     minimum::LINE,
     multiply::LINE,
     negative::LINE,
+    normal_cdf::LINE,
     one_hot::LINE,
     pad::LINE,
     pool_scatter::LINE,

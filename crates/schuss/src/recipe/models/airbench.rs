@@ -17,9 +17,9 @@ pub const ENTRY: Entry<AnyBlueprint> = Entry {
                    greatest over the picture; outputs times 1/9",
         source: "K. Jordan 2024, 94% on CIFAR-10 in 3.29 seconds on a single GPU, https://arxiv.org/abs/2404.00498, \
                  airbench94",
-        differs: "f is silu; the paper's gelu is not here. The whitening layer's bias is trained to the end, there for three \
-                  epochs. The last pooling goes over the whole picture, there over 3 × 3, which is the same for 32 × 32. \
-                  Its optimizer, schedule and label smoothing are in recipes/cifar10-airbench.toml.",
+        differs: "The whitening layer's bias is trained to the end, or not at all (train.freeze), there for three epochs. The \
+                  last pooling goes over the whole picture, there over 3 × 3, which is the same for 32 × 32. Its optimizer, \
+                  schedule and label smoothing are in recipes/cifar10-airbench.toml.",
     },
     settings: &[
         Setting {
@@ -28,7 +28,7 @@ pub const ENTRY: Entry<AnyBlueprint> = Entry {
             allowed: Allowed::Ints(1, 1 << 20),
             doc: "the filters of each block; each halves height and width",
         },
-        Setting { name: "activation", default: Default::Text("silu"), allowed: Allowed::Text, doc: "the function f" },
+        Setting { name: "activation", default: Default::Text("gelu"), allowed: Allowed::Text, doc: "the function f" },
         Setting {
             name: "scale",
             default: Default::Float(1.0 / 9.0),
