@@ -83,6 +83,17 @@ pub struct Train {
     pub json: bool,
 }
 
+/// Views of pictures.
+#[derive(Args, Debug)]
+pub struct Views {
+    /// With the mean of the outputs for each picture and for its mirror image
+    #[arg(long)]
+    pub flip_averaging: bool,
+    /// With each picture moved by so many pixels, too: half for where it is, a quarter each for down and right, up and left
+    #[arg(long, value_name = "PIXELS", default_value_t = 0, hide_default_value = true)]
+    pub shift_averaging: usize,
+}
+
 /// `schuss evaluate`.
 #[derive(Args, Debug)]
 pub struct Evaluate {
@@ -92,9 +103,8 @@ pub struct Evaluate {
     /// A data set's name, a file or a folder; its test part, if it keeps one apart
     #[arg(long, value_name = "NAME|PATH")]
     pub data: PathBuf,
-    /// With the mean of the outputs for each picture and for its mirror image
-    #[arg(long)]
-    pub flip_averaging: bool,
+    #[command(flatten)]
+    pub views: Views,
     /// Threads [all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -112,9 +122,8 @@ pub struct Predict {
     /// Files or folders of the kind that the model was trained on, or a data set's name
     #[arg(value_name = "FILE", required = true)]
     pub data: Vec<PathBuf>,
-    /// With the mean of the outputs for each picture and for its mirror image
-    #[arg(long)]
-    pub flip_averaging: bool,
+    #[command(flatten)]
+    pub views: Views,
     /// Threads [all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,

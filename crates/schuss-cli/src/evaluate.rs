@@ -12,7 +12,7 @@ use std::path::Path;
 
 /// Loss, metrics, and how well each class is found.
 pub fn evaluate(arguments: &arguments::Evaluate, out: &mut Output) -> Result {
-    let mut model = open(&arguments.model, arguments.threads)?.flip_averaging(arguments.flip_averaging);
+    let mut model = open(&arguments.model, arguments.threads, &arguments.views)?;
     let data = read(&model, &arguments.data, true)?.data;
     let scores = model.evaluate(&data)?;
     let classes = model.class_table(&data)?;
@@ -36,8 +36,9 @@ pub fn evaluate(arguments: &arguments::Evaluate, out: &mut Output) -> Result {
 }
 
 /// A trained model.
-pub fn open(model: &Path, threads: Option<usize>) -> Result<Model> {
+pub fn open(model: &Path, threads: Option<usize>, views: &arguments::Views) -> Result<Model> {
     let model = Model::load(model)?;
+    let model = model.flip_averaging(views.flip_averaging).shift_averaging(views.shift_averaging);
     Ok(match threads {
         Some(0) => return Err(Error::value("value-not-allowed", "--threads is 0; it is at least 1").into()),
         Some(threads) => model.threads(threads),

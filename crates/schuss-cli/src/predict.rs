@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 /// A line for each sample: its class and the probability of each, or the numbers that were to be predicted; before them
 /// the file, where each sample has one of its own.
 pub fn predict(arguments: &arguments::Predict, out: &mut Output) -> Result {
-    let mut model = open(&arguments.model, arguments.threads)?.flip_averaging(arguments.flip_averaging);
+    let mut model = open(&arguments.model, arguments.threads, &arguments.views)?;
     let mut head = None;
     for path in &arguments.data {
         let Samples { data, names: files, .. } = read(&model, path, false)?;

@@ -438,7 +438,9 @@ fn pictures_are_trained_on_shown_and_predicted_by_name() {
     }
     folder.write("pets/cat/notes.txt", "no picture");
     let data = "--data pets --set data.image_size=[8,9] --augment random_flip,random_crop(padding=1)";
-    let output = folder.run(&format!("train {data} --epochs 2 --set train.flip_averaging=true --out run"));
+    let output = folder.run(&format!(
+        "train {data} --epochs 2 --set train.flip_averaging=true --set train.shift_averaging=1 --out run"
+    ));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && told.contains("passed over: 1 of other formats"), "{told}");
     assert!(String::from_utf8_lossy(&folder.read("run/recipe.toml")).contains("padding=1"));
@@ -452,6 +454,20 @@ fn pictures_are_trained_on_shown_and_predicted_by_name() {
     let scores = &folder.events("evaluate run/model.safetensors --data pets --json --flip-averaging")[0];
     assert_eq!(scores["samples"], 12);
     assert!(scores["accuracy"].as_f64().is_some() && scores["loss"].as_f64().is_some_and(f64::is_finite));
+
+    // Views have shares of the outputs for them alone: half for the picture, a quarter each for it moved.
+    let of = |options: &str| -> Vec<f64> {
+        let objects = folder.events(&format!("predict run/model.safetensors pets --json {options}"));
+        objects.iter().map(|o| o["probabilities"]["cat"].as_f64().unwrap()).collect()
+    };
+    let (alone, moved) = (of(""), of("--shift-averaging 2"));
+    assert!(alone != moved && of("--shift-averaging 2 --flip-averaging") != moved);
+    assert_eq!(of("--shift-averaging 0"), alone);
+    refused(&folder, "predict run/model.safetensors pets/dog --shift-averaging 8", 2, "shift-too-large");
+    refused(&folder, "train --data digits --set train.shift_averaging=8 --out no", 2, "shift-too-large");
+    folder.write("t.csv", "a,b\n1,x\n2,y\n3,x\n4,y\n");
+    refused(&folder, "train --data t.csv --set train.flip_averaging=true --out no", 2, "not-pictures");
+    assert!(!folder.0.join("no").exists(), "what can't be tested is not trained");
 
     let text = folder.text(&format!("data show {data} --samples 3 --columns 2 --out sheet.png"));
     assert!(text.starts_with("sheet.png: 3 samples"), "{text}");

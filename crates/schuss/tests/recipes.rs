@@ -84,6 +84,7 @@ mode = \"auto\"
 min_delta = 0.0
 snapshot_seconds = 20.0
 flip_averaging = false
+shift_averaging = 0
 weights = \"\"
 freeze = \"\"
 ";

@@ -8,6 +8,7 @@ mod sheet;
 mod split;
 pub mod stages;
 mod stored;
+mod views;
 mod weights;
 
 pub use dataset::{Dataset, Features, Targets};
@@ -15,4 +16,5 @@ pub use pipeline::{Pipeline, PipelineText, Step, StepText};
 pub use readers::{FileRecord, Loaded, Options, Samples, Schema, Task, open, open_for};
 pub use sheet::contact_sheet;
 pub use stored::{Source, Stored};
+pub use views::Views;
 pub use weights::ClassWeights;

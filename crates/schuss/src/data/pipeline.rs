@@ -2,7 +2,8 @@
 
 use super::ahead::Reading;
 use super::dataset::{Dataset, Features, elements};
-use super::stages::{Draws, Epoch, Frame, Parameters, Sizes, Stage, Transform, mirror};
+use super::stages::{Draws, Epoch, Frame, Parameters, Sizes, Stage, Transform};
+use super::views::View;
 use crate::error::{Error, Result};
 use crate::registry::{Argument, Registry};
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pipeline {
     steps: Vec<Step>,
-    /// Do left and right change places at the end?
-    mirrored: bool,
+    /// What is made of a picture at the end.
+    view: View,
 }
 
 /// One thing that is done.
@@ -39,7 +40,7 @@ pub enum Step {
 impl Pipeline {
     /// These steps.
     pub fn new(steps: Vec<Step>) -> Self {
-        Pipeline { steps, mirrored: false }
+        Pipeline { steps, view: View::default() }
     }
     /// x · factor.
     pub fn scale(factor: f32) -> Self {
@@ -104,11 +105,9 @@ impl Pipeline {
         }
         sums
     }
-    /// The same for mirror images, so that a model's outputs for both can be averaged. The error is about samples of this
-    /// shape that are no pictures.
-    pub fn mirrored(&self, shape: &[usize]) -> Result<Self> {
-        Sizes::of(shape)?;
-        Ok(Pipeline { mirrored: !self.mirrored, ..self.clone() })
+    /// The same for this view of pictures.
+    pub(crate) fn seen(&self, view: View) -> Self {
+        Pipeline { view, ..self.clone() }
     }
     /// The steps before the first one that brings numbers to another scale.
     pub fn before_scaling(&self) -> Self {
@@ -129,7 +128,7 @@ impl Pipeline {
     /// The only step, if it treats each number by itself: such pipelines are part of how a batch is gathered.
     pub fn simple(&self) -> Option<&Step> {
         match self.steps.as_slice() {
-            _ if self.mirrored => None,
+            _ if self.view != View::default() => None,
             [Step::Stage(_)] => None,
             [only] => Some(only),
             _ => None,
@@ -182,9 +181,7 @@ impl Pipeline {
     /// [`Self::check`] refuses the data set's shape, or `out` is not as long as what comes out.
     pub fn make(&self, data: &Dataset, index: u32, epoch: Option<Epoch>, frame: &mut Frame, out: &mut [f32]) {
         self.run(data, index, epoch, frame, self.steps.len());
-        if self.mirrored {
-            mirror(frame);
-        }
+        self.view.apply(frame);
         out.copy_from_slice(frame.pixels());
     }
     /// Brings a sample through the first steps.

@@ -5,6 +5,7 @@ use super::models::AnyBlueprint;
 use super::settings::{DATA, REDUCE_ON_PLATEAU, TOP, TRAIN};
 use super::text::{Recipe, argument, expand, toml_of};
 use crate::choice::{self, Choice, in_words};
+use crate::data::Views;
 use crate::data::stages::Stage;
 use crate::error::{Error, Result};
 use crate::losses::AnyLoss;
@@ -329,6 +330,10 @@ impl Resolved {
     /// Threads; as many as the machine has, unless told otherwise.
     pub fn threads(&self) -> usize {
         self.count("threads").unwrap_or_else(super::model::all_threads)
+    }
+    /// The views of pictures that are tested with.
+    pub fn views(&self) -> Views {
+        Views { flip: self.train.bool("flip_averaging"), shift: self.train.usize("shift_averaging") }
     }
     /// What training is told, but for the samples to validate with and the clock.
     pub fn fit_options(&self) -> FitOptions<'static> {

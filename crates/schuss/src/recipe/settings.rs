@@ -84,6 +84,13 @@ pub const TRAIN: &[Setting] = &[
         Allowed::Bool,
         "test with the mean of the outputs for a picture and for its mirror image?",
     ),
+    setting(
+        "shift_averaging",
+        Default::Int(0),
+        Allowed::Int(0, 4096),
+        "test with a picture moved by so many pixels, too: half for where it is, a quarter each for down and right, up and \
+         left; 0 for none",
+    ),
     setting("weights", Default::Text(""), Allowed::Text, "a model file to start from"),
     setting(
         "freeze",

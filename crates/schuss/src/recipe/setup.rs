@@ -93,7 +93,9 @@ impl Setup {
         };
         let target = train.target_kind().expect("data for training have targets");
         let metrics = recipe.metrics.get_or_insert_with(|| metrics::for_target(target).into_iter().collect()).clone();
-        let model = recipe.layers(&pipeline.output_shape(&loaded.schema.shape)?, target)?;
+        let shape = pipeline.output_shape(&loaded.schema.shape)?;
+        recipe.views().of(&shape).map_err(|e| e.at("train"))?;
+        let model = recipe.layers(&shape, target)?;
         let (loss, schema) = (recipe.loss.clone(), loaded.schema);
         let parts = Parts { model, loss, metrics, target, schema, pipeline };
         Ok(Setup { recipe, train, validation, test, files: loaded.files, notes: loaded.notes, highest, parts })

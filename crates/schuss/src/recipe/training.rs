@@ -10,8 +10,7 @@ use crate::error::{Error, Result};
 use crate::plan::Machine;
 use crate::store::{DataRecord, HistoryFile, Keeper, ModelFile, RunFolder, SnapshotFile, Written, seconds, sha256};
 use crate::train::{
-    Callback, ClassRow, FitOptions, Origin, Outcome, Run, Scores, class_table, evaluate, fit, parameters, predict,
-    predict_flip_averaged,
+    Callback, ClassRow, FitOptions, Origin, Outcome, Run, Scores, class_table, evaluate, fit, parameters, predict_views,
 };
 use std::path::{Path, PathBuf};
 
@@ -136,14 +135,13 @@ impl Training {
         let outcome = fit(&mut run, &options, origin, &mut all)?;
         let (mut test, mut classes) = (None, Vec::new());
         if let Some(data) = &setup.test {
-            let outputs;
-            (test, outputs) = if setup.recipe.train.bool("flip_averaging") {
-                let outputs = predict_flip_averaged(&mut machine, data, pipeline)?;
-                (Some(scores_of(&setup.parts, &outputs, data, setup.recipe.threads())?), outputs)
+            let views = setup.recipe.views();
+            let outputs = predict_views(&mut machine, data, pipeline, views)?;
+            test = Some(if views.is_single() {
+                evaluate(&mut machine, data, pipeline, metrics)?
             } else {
-                let scores = evaluate(&mut machine, data, pipeline, metrics)?;
-                (Some(scores), predict(&mut machine, data, pipeline)?)
-            };
+                scores_of(&setup.parts, &outputs, data, setup.recipe.threads())?
+            });
             classes = class_table(&outputs, data);
         }
         ModelFile { description, parameters: parameters(&machine) }.write(&folder.model())?;

@@ -1,6 +1,6 @@
 //! Measuring a model on samples, and asking it about them.
 
-use crate::data::{Dataset, Pipeline};
+use crate::data::{Dataset, Pipeline, Views};
 use crate::error::Result;
 use crate::metrics::AnyMetric;
 use crate::plan::{Batch, Machine, Sums};
@@ -47,13 +47,15 @@ pub fn predict(machine: &mut Machine, data: &Dataset, pipeline: &Pipeline) -> Re
     Ok(out)
 }
 
-/// As [`predict`], the mean of the outputs for each picture and for its mirror image.
-pub fn predict_flip_averaged(machine: &mut Machine, data: &Dataset, pipeline: &Pipeline) -> Result<Vec<f32>> {
-    let mirrored = pipeline.mirrored(&data.shape)?;
-    let mut outputs = predict(machine, data, pipeline)?;
-    let others = predict(machine, data, &mirrored)?;
-    outputs.iter_mut().zip(others).for_each(|(x, y)| *x = 0.5 * (*x + y));
-    Ok(outputs)
+/// As [`predict`], the means over these views of each picture.
+pub fn predict_views(machine: &mut Machine, data: &Dataset, pipeline: &Pipeline, views: Views) -> Result<Vec<f32>> {
+    let all = views.of(&pipeline.output_shape(&data.shape)?)?;
+    let mut means = vec![0.0; machine.output_width() * data.len()];
+    for (share, view) in all {
+        let outputs = predict(machine, data, &pipeline.seen(view))?;
+        means.iter_mut().zip(outputs).for_each(|(mean, x)| *mean += share * x);
+    }
+    Ok(means)
 }
 
 pub(super) fn measure(machine: &mut Machine, data: &Dataset, pipeline: &Pipeline, metrics: usize) -> Result<Sums> {

@@ -14,7 +14,7 @@ mod snapshot;
 mod watch;
 
 pub use classes::{ClassRow, class_of, class_table};
-pub use evaluate::{Scores, evaluate, metric_names, predict, predict_flip_averaged};
+pub use evaluate::{Scores, evaluate, metric_names, predict, predict_views};
 pub use event::{Callback, Event, Flow, State};
 pub use fit::{Origin, Outcome, Run, fit};
 pub use history::{History, Row};

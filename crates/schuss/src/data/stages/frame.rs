@@ -21,7 +21,7 @@ impl Sizes {
             [height, width, channels] => Ok(Sizes { height, width, channels }),
             _ => {
                 let message = format!(
-                    "augmentation is for pictures [height, width] or [height, width, channels]; samples are {shape:?}"
+                    "this is for pictures, [height, width] or [height, width, channels]; samples are {shape:?}"
                 );
                 Err(Error::shape("not-pictures", message))
             }

@@ -38,6 +38,7 @@ mod resizing;
 mod solarization;
 
 pub use frame::{Frame, Sizes};
+pub(super) use random_crop::moved;
 pub(super) use random_flip::mirror;
 
 use crate::error::{Error, Result};

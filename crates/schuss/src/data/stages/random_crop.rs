@@ -136,6 +136,12 @@ impl Transform for RandomCrop {
     }
 }
 
+/// Moves a picture by so many pixels down and to the right; what comes in is reflected at the edge, which is not repeated.
+pub(in crate::data) fn moved(frame: &mut Frame, by: i64) {
+    let crop = RandomCrop { height: None, width: None, padding: 0, reflect: true, value: 0.0 };
+    crop.apply(&Parameters::of([-by as f64; 2]), frame);
+}
+
 /// The pixel that stands at `i` of `n`: outside there is none, or the mirrored one, where the edge is not repeated.
 fn mirrored(i: i64, n: usize, reflect: bool) -> Option<usize> {
     let last = n as i64 - 1;
