@@ -13,8 +13,8 @@ import sys
 import reference
 
 PARTS = ["optimizers", "optimizers_more", "optimizers_whole", "optimizers_rules", "optimizers_model",
-         "optimizers_matrices", "optimizers_rates", "dialects", "search", "around", "schedules", "losses", "activations",
-         "metrics", "initializers", "training", "buffers", "layers", "digits", "augmentation", "quadratic_deep",
+         "optimizers_matrices", "optimizers_airbench", "optimizers_rates", "dialects", "search", "around", "schedules", "losses",
+         "activations", "metrics", "initializers", "training", "buffers", "layers", "digits", "augmentation", "quadratic_deep",
          "models", "pictures", "several"]
 
 reference.check_float64()

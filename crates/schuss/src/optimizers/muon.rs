@@ -1,13 +1,14 @@
 //! Muon: a momentum whose singular values are made equal.
 
-use super::whole::{average, norm};
+use super::whole::{average, norm, ratio};
 use super::{
     GraphRule, Now, Optimizer, Rule, Slot, Tensor, Update, epsilon, fraction, learning_rate, not_negative, weight_decay,
 };
 use crate::error::Result;
 use crate::graph::ops::matmul::MatMul;
 use crate::graph::{Graph, Value};
-use crate::registry::{Allowed, Default, Entry, Page, Setting};
+use crate::registry::{Allowed, Default, Entry, Page, Setting, Settings};
+use crate::shape::Shape;
 
 pub const ENTRIES: &[Entry<Optimizer>] = &[
     Entry {
@@ -27,43 +28,19 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[
         settings: &[
             learning_rate(0.001),
             fraction("momentum", 0.95, "the share μ of the old momentum"),
-            Setting {
-                name: "nesterov",
-                default: Default::Bool(true),
-                allowed: Allowed::Bool,
-                doc: "look ahead: take the gradient where the momentum leads",
-            },
-            Setting {
-                name: "ns_steps",
-                default: Default::Int(5),
-                allowed: Allowed::Int(1, 100),
-                doc: "steps of Newton and Schulz' iteration",
-            },
-            number("muon_a", 3.4445, "the factor a of the iteration"),
-            number("muon_b", -4.7750, "the factor b of the iteration"),
-            number("muon_c", 2.0315, "the factor c of the iteration"),
+            NESTEROV,
+            steps(5, 100),
+            A,
+            B,
+            C,
             not_negative("rms_rate", 0.2, "ρ: the root mean square of a step at a rate of 1, nearly"),
-            not_negative("adam_lr_ratio", 1.0, "Adam's rate as a share of α"),
-            fraction("adam_beta_1", 0.9, "the share β₁ of Adam's average of gradients"),
-            fraction("adam_beta_2", 0.999, "the share β₂ of Adam's average of squares"),
+            RATIO,
+            BETA_1,
+            BETA_2,
             epsilon(1e-7, "Adam's ε, added to the root"),
             weight_decay(0.004),
         ],
-        make: |settings| {
-            let rule = Muon {
-                name: "muon",
-                form: Form::Keras(settings.f64("rms_rate")),
-                momentum: settings.f64("momentum"),
-                nesterov: settings.bool("nesterov"),
-                steps: settings.usize("ns_steps"),
-                polynomial: ["muon_a", "muon_b", "muon_c"].map(|name| settings.f64(name)),
-                ratio: settings.f64("adam_lr_ratio"),
-                beta_1: settings.f64("adam_beta_1"),
-                beta_2: settings.f64("adam_beta_2"),
-                epsilon: settings.f64("epsilon"),
-            };
-            Optimizer::new("muon", settings, rule)
-        },
+        make: |settings| made("muon", Form::Keras(settings.f64("rms_rate")), settings),
     },
     Entry {
         name: "muon:torch",
@@ -82,59 +59,107 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[
         settings: &[
             learning_rate(0.001),
             fraction("momentum", 0.95, "the share μ of the old momentum"),
-            Setting {
-                name: "nesterov",
-                default: Default::Bool(true),
-                allowed: Allowed::Bool,
-                doc: "look ahead: take the gradient where the momentum leads",
-            },
-            Setting {
-                name: "ns_steps",
-                default: Default::Int(5),
-                allowed: Allowed::Int(1, 99),
-                doc: "steps of Newton and Schulz' iteration",
-            },
-            number("muon_a", 3.4445, "the factor a of the iteration"),
-            number("muon_b", -4.7750, "the factor b of the iteration"),
-            number("muon_c", 2.0315, "the factor c of the iteration"),
+            NESTEROV,
+            steps(5, 99),
+            A,
+            B,
+            C,
             Setting {
                 name: "adjust_lr_fn",
                 default: Default::Text("original"),
                 allowed: Allowed::OneOf(&["original", "match_rms_adamw", "spectral_unclamped"]),
                 doc: "how the rate follows from the matrix' sizes",
             },
-            not_negative("adam_lr_ratio", 1.0, "Adam's rate as a share of α"),
-            fraction("adam_beta_1", 0.9, "the share β₁ of Adam's average of gradients"),
-            fraction("adam_beta_2", 0.999, "the share β₂ of Adam's average of squares"),
+            RATIO,
+            BETA_1,
+            BETA_2,
             epsilon(1e-8, "Adam's ε, added to the corrected root"),
             weight_decay(0.1),
         ],
         make: |settings| {
-            let rule = Muon {
-                name: "muon:torch",
-                form: match settings.text("adjust_lr_fn") {
-                    "match_rms_adamw" => Form::MatchRms,
-                    "spectral_unclamped" => Form::Spectral,
-                    _ => Form::Original,
-                },
-                momentum: settings.f64("momentum"),
-                nesterov: settings.bool("nesterov"),
-                steps: settings.usize("ns_steps"),
-                polynomial: ["muon_a", "muon_b", "muon_c"].map(|name| settings.f64(name)),
-                ratio: settings.f64("adam_lr_ratio"),
-                beta_1: settings.f64("adam_beta_1"),
-                beta_2: settings.f64("adam_beta_2"),
-                epsilon: settings.f64("epsilon"),
+            let form = match settings.text("adjust_lr_fn") {
+                "match_rms_adamw" => Form::MatchRms,
+                "spectral_unclamped" => Form::Spectral,
+                _ => Form::Original,
             };
-            Optimizer::new("muon:torch", settings, rule)
+            made("muon:torch", form, settings)
         },
+    },
+    Entry {
+        name: "muon:airbench",
+        page: Page {
+            summary: "Muon as it first was: for kernels of convolutions, too, whose length stays the same",
+            equation: "m ← μ m + g, h = g + μ m (nesterov) or m\n\
+                   X = h / (‖h‖ + 1e-7), then as muon, but for 3 steps\n\
+                   θ ← θ √outputs / ‖θ‖ − α X\n\
+                   parameters of rank 1: as muon",
+            source: "K. Jordan 2024, https://github.com/KellerJordan/cifar10-airbench, airbench94_muon.py",
+            differs: "There X is rounded to bfloat16; here it has the precision of the run. A matrix' rows are all axes but the \
+                  last, there all but the first, which is the axis of outputs in both. Parameters of rank 1, which are left \
+                  to another optimizer there, are moved by Adam; so is done here by groups. A θ that is 0 stays so before \
+                  the step; there it becomes NaN.",
+        },
+        settings: &[
+            learning_rate(0.24),
+            fraction("momentum", 0.6, "the share μ of the old momentum"),
+            NESTEROV,
+            steps(3, 100),
+            A,
+            B,
+            C,
+            RATIO,
+            BETA_1,
+            BETA_2,
+            epsilon(1e-7, "Adam's ε, added to the root"),
+            weight_decay(0.0),
+        ],
+        make: |settings| made("muon:airbench", Form::Airbench, settings),
     },
 ];
 
-/// How the rate follows from the sizes; the first is Keras' form with ρ, the others PyTorch's.
+const NESTEROV: Setting = Setting {
+    name: "nesterov",
+    default: Default::Bool(true),
+    allowed: Allowed::Bool,
+    doc: "look ahead: take the gradient where the momentum leads",
+};
+const A: Setting = number("muon_a", 3.4445, "the factor a of the iteration");
+const B: Setting = number("muon_b", -4.7750, "the factor b of the iteration");
+const C: Setting = number("muon_c", 2.0315, "the factor c of the iteration");
+const RATIO: Setting = not_negative("adam_lr_ratio", 1.0, "Adam's rate as a share of α");
+const BETA_1: Setting = fraction("adam_beta_1", 0.9, "the share β₁ of Adam's average of gradients");
+const BETA_2: Setting = fraction("adam_beta_2", 0.999, "the share β₂ of Adam's average of squares");
+
+const fn steps(default: i64, most: i64) -> Setting {
+    Setting {
+        name: "ns_steps",
+        default: Default::Int(default),
+        allowed: Allowed::Int(1, most),
+        doc: "steps of Newton and Schulz' iteration",
+    }
+}
+
+fn made(name: &'static str, form: Form, settings: &Settings) -> Result<Optimizer> {
+    let rule = Muon {
+        name,
+        form,
+        momentum: settings.f64("momentum"),
+        nesterov: settings.bool("nesterov"),
+        steps: settings.usize("ns_steps"),
+        polynomial: ["muon_a", "muon_b", "muon_c"].map(|name| settings.f64(name)),
+        ratio: settings.f64("adam_lr_ratio"),
+        beta_1: settings.f64("adam_beta_1"),
+        beta_2: settings.f64("adam_beta_2"),
+        epsilon: settings.f64("epsilon"),
+    };
+    Optimizer::new(name, settings, rule)
+}
+
+/// What is a matrix, and how the rate follows from its sizes: Keras' form with ρ, airbench's, and PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Form {
     Keras(f64),
+    Airbench,
     Original,
     MatchRms,
     Spectral,
@@ -144,13 +169,19 @@ impl Form {
     fn rate(self, rows: f64, columns: f64) -> f64 {
         match self {
             Form::Keras(rho) => rho * rows.max(columns).sqrt(),
+            Form::Airbench => 1.0,
             Form::Original => (rows / columns).max(1.0).sqrt(),
             Form::MatchRms => 0.2 * rows.max(columns).sqrt(),
             Form::Spectral => (rows / columns).sqrt(),
         }
     }
-    fn keras(self) -> bool {
-        matches!(self, Form::Keras(_))
+    /// Does m sum gradients, rather than average them?
+    fn sums(self) -> bool {
+        matches!(self, Form::Keras(_) | Form::Airbench)
+    }
+    /// Is a parameter of this shape a matrix?
+    fn takes(self, shape: &[usize]) -> bool {
+        shape.len() == 2 || shape.len() > 2 && self == Form::Airbench
     }
 }
 
@@ -177,7 +208,7 @@ impl Rule for Muon {
         self.name
     }
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
-        if shape.len() == 2 { vec![Slot::zero("m")] } else { vec![Slot::zero("m"), Slot::zero("v")] }
+        if self.form.takes(shape) { vec![Slot::zero("m")] } else { vec![Slot::zero("m"), Slot::zero("v")] }
     }
     fn update(&self) -> Update<'_> {
         Update::Graph(self)
@@ -186,7 +217,7 @@ impl Rule for Muon {
         let (t, alpha) = (now.t as f64, now.learning_rate);
         let (root, left) = ((1.0 - self.beta_2.powf(t)).sqrt(), 1.0 - self.beta_1.powf(t));
         // ε beside the uncorrected root stands for ε √(1 − β₂ᵗ) beside the corrected one.
-        let epsilon = if self.form.keras() { self.epsilon } else { self.epsilon * root };
+        let epsilon = if self.form.sums() { self.epsilon } else { self.epsilon * root };
         let mu = now.momentum.unwrap_or(self.momentum);
         out.copy_from_slice(&[alpha, mu, 1.0 - mu, alpha * self.ratio * root / left, epsilon]);
     }
@@ -211,18 +242,21 @@ impl GraphRule for Muon {
 
 impl Muon {
     fn matrix(&self, g: &mut Graph, alpha: Value, mu: Value, rest: Value, tensor: &mut Tensor) -> Result<()> {
-        let sizes = g.shape(tensor.theta).sizes(1);
+        let shape = g.shape(tensor.theta).clone();
+        let (outputs, all) = (shape.sizes(1).last().copied().unwrap_or(1), shape.len(1));
+        let sizes = [all / outputs, outputs];
         let tall = sizes[0] > sizes[1];
         let kept = g.multiply(tensor.states[0], mu)?;
-        let new = if self.form.keras() { tensor.gradient } else { g.multiply(tensor.gradient, rest)? };
+        let new = if self.form.sums() { tensor.gradient } else { g.multiply(tensor.gradient, rest)? };
         let m = g.add(kept, new)?;
         let ahead = g.multiply(m, mu)?;
         let h = if self.nesterov { g.add(new, ahead)? } else { m };
         let [a, b, c] = self.polynomial.map(|x| g.constant(x));
         let (a, b, c, little) = (a?, b?, c?, g.constant(1e-7)?);
         let length = norm(g, h)?;
-        let length = if self.form.keras() { g.add(length, little)? } else { g.maximum(length, little)? };
-        let mut x = g.divide(h, length)?;
+        let length = if self.form.sums() { g.add(length, little)? } else { g.maximum(length, little)? };
+        let x = g.divide(h, length)?;
+        let mut x = g.reshape(x, &Shape::fixed(&sizes))?;
         for _ in 0..self.steps {
             // Of a tall matrix the smaller square is Xᵀ X, and what it is multiplied to stands on the left.
             let square = g.apply(MatMul { transpose_a: tall, transpose_b: !tall }, &[x, x])?;
@@ -235,7 +269,15 @@ impl Muon {
         }
         let rate = g.scale(alpha, self.form.rate(sizes[0] as f64, sizes[1] as f64))?;
         let change = g.multiply(x, rate)?;
-        tensor.theta = g.subtract(tensor.theta, change)?;
+        let change = g.reshape(change, &shape)?;
+        let start = if self.form == Form::Airbench {
+            let (length, wanted) = (norm(g, tensor.theta)?, g.constant((outputs as f64).sqrt())?);
+            let share = ratio(g, wanted, length)?;
+            g.multiply(tensor.theta, share)?
+        } else {
+            tensor.theta
+        };
+        tensor.theta = g.subtract(start, change)?;
         tensor.states[0] = m;
         Ok(())
     }
