@@ -2,6 +2,7 @@
 //! `cargo run --release -p schuss-kernels --example product_rates [word]`: only shapes whose line has the word.
 
 use schuss_kernels::product::{Beside, Factors, Matrix, product, product_into, scratch_len};
+use schuss_kernels::random::fill_uniform;
 use schuss_kernels::{Buffer, Isa};
 use std::ops::Range;
 use std::time::Instant;
@@ -14,6 +15,9 @@ enum Lies {
     SecondTransposed,
 }
 use Lies::*;
+
+/// Rates, by the definition, where so many numbers of A are not 0.
+const SHARES: &str = "    60 %    50 %    40 %    20 %    10 %";
 
 /// m, n, k; the columns one thread takes; which factor is transposed.
 const SHAPES: &[(&str, usize, usize, usize, usize, Lies)] = &[
@@ -63,19 +67,19 @@ fn least(mut f: impl FnMut()) -> f64 {
 
 fn main() {
     let word = std::env::args().nth(1).unwrap_or_default();
-    println!("{:30}{:>10}{:>8}{:>14}{:>14}{:>12}", "", "isa", "factors", "tiles", "stored", "stored µs");
+    println!("{:30}{:>10}{:>8}{:>14}{:>14}{:>12}{SHARES}", "", "isa", "factors", "tiles", "stored", "stored µs");
     for &(name, m, n, k, cols, lies) in SHAPES {
         let both = |isa| [(isa, Factors::F32), (isa, Factors::Bf16)];
         for (isa, factors) in Isa::all_available().flat_map(both) {
             if !format!("{name} {} {factors:?}", isa.name()).contains(&word) {
                 continue;
             }
-            let (mut a, mut b, mut c) = (Buffer::zeros(m * k), Buffer::zeros(k * n), Buffer::zeros(m * n));
-            for (i, x) in a.iter_mut().chain(b.iter_mut()).enumerate() {
+            let (mut first, mut b, mut c) = (Buffer::zeros(m * k), Buffer::zeros(k * n), Buffer::zeros(m * n));
+            for (i, x) in first.iter_mut().chain(b.iter_mut()).enumerate() {
                 *x = (i % 17) as f32 / 17.0 - 0.4;
             }
             let mut scratch = Buffer::zeros(scratch_len(isa, factors, m, k));
-            let a = matrix(&a, m, k, lies == FirstTransposed);
+            let a = matrix(&first, m, k, lies == FirstTransposed);
             let b = matrix(&b, k, n, lies == SecondTransposed);
             let (rows, cols): (Range<usize>, Range<usize>) = (0..m, 0..cols);
             let flop = (2 * m * cols.len() * k) as f64;
@@ -107,7 +111,18 @@ fn main() {
                 unsafe { product_into(isa, factors, rows.clone(), cols.clone(), k, a, b, &mut scratch, to, n) }
             });
             let (tiles, rate) = (flop / tiles / 1e9, flop / stored / 1e9);
-            println!("{name:30}{:>10}{factors:>8?}{tiles:>14.1}{rate:>14.1}{:>12.2}", isa.name(), stored * 1e6);
+            print!("{name:30}{:>10}{factors:>8?}{tiles:>14.1}{rate:>14.1}{:>12.2}", isa.name(), stored * 1e6);
+            let mut random = vec![0.0; m * k];
+            fill_uniform(isa, [1, 2], 3, 0, &mut random);
+            for share in [0.6, 0.5, 0.4, 0.2, 0.1] {
+                first.iter_mut().zip(&random).for_each(|(x, &r)| *x = if r < share { r } else { 0.0 });
+                let time = least(|| {
+                    // SAFETY: the arrays have these sizes.
+                    unsafe { product_into(isa, factors, rows.clone(), cols.clone(), k, a, b, &mut scratch, to, n) }
+                });
+                print!("{:>8.0}", flop / time / 1e9);
+            }
+            println!();
         }
     }
 }

@@ -189,8 +189,8 @@ pub unsafe fn to_points(
 }
 
 /// The outputs of these images: y = x ∗ w; if `turned`, x from y. `x` is the first number of image 0 of what is walked
-/// over, `w` the kernel `[size…, channels / groups, outputs]`, or by [`Method::Winograd`] what [`to_points`] made of it. Rows of the result are places of images, image after image.
-/// Products with zeros are left out of the inputs only.
+/// over, `w` the kernel `[size…, channels / groups, outputs]`, or by [`Method::Winograd`] what [`to_points`] made of it.
+/// Rows of the result are places of images, image after image. Products with zeros are left out of the inputs only.
 ///
 /// # Safety
 /// This machine has `isa`; the images and the kernel can be read; where results are stored can be written and overlaps

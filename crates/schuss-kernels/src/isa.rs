@@ -73,7 +73,11 @@ impl Isa {
             #[cfg(target_arch = "aarch64")]
             Isa::Neon => true,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Isa::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("popcnt")
+            }
             // The kernels for AVX-512 may use AVX2 and FMA too.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => {

@@ -105,6 +105,16 @@ macro_rules! scalar_lane {
 scalar_lane!(f32);
 scalar_lane!(f64);
 
+/// A number, and where something is that belongs to it.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Entry {
+    /// Where.
+    pub at: u32,
+    /// The number.
+    pub value: f32,
+}
+
 /// A lane that fills a vector register. Everything is inlined into a function that enables the instruction set; the
 /// methods must run only there, on a machine that has it.
 pub trait Register: Lane {
@@ -136,6 +146,25 @@ pub trait Register: Lane {
     fn is_zero(self) -> bool;
     /// A bit for each number that is not zero, the lowest for the first.
     fn nonzero(self) -> u32;
+    /// Lists the numbers that are not zero, each with `at` plus `step` times its place, and says how many there are.
+    /// # Safety
+    /// COUNT entries can be written at `to`.
+    #[inline(always)]
+    unsafe fn list_nonzero(self, at: u32, step: u32, to: *mut Entry) -> usize {
+        let (mut some, mut found) = (self.nonzero(), 0);
+        let mut numbers = [0.0; 16];
+        // SAFETY: no register has more than 16 numbers; the caller's promise.
+        unsafe {
+            self.store(numbers.as_mut_ptr());
+            while some != 0 {
+                let place = some.trailing_zeros();
+                to.add(found).write(Entry { at: at + place * step, value: numbers[place as usize] });
+                found += 1;
+                some &= some - 1;
+            }
+        }
+        found
+    }
     /// Rows to columns, COUNT of either at most.
     /// # Safety
     /// So many rows and columns can be read at `from`, so many columns and rows written at `to`.

@@ -24,6 +24,7 @@ mod cut;
 mod narrow;
 mod near;
 mod registers;
+mod sparse;
 
 pub use near::Beside;
 use near::Near;
@@ -31,6 +32,7 @@ use registers::*;
 pub(crate) use registers::{pack, rounded};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use registers::{pack_avx2, pack_avx512, rounded_avx2, rounded_avx512};
+use sparse::Zeros;
 
 /// What factors are multiplied as. Sums are f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -203,6 +205,13 @@ unsafe fn run(
     scratch: &mut [f32],
     mut target: Target,
 ) {
+    if let Some(zeros) = kernels.zeros {
+        // SAFETY: the caller's promise.
+        match unsafe { zeros.run(&rows, &cols, k, a, b, scratch, target) } {
+            Some(not_computed) => target = not_computed,
+            None => return,
+        }
+    }
     let width = kernels.cols();
     let start = scratch.as_ptr().align_offset(LINE * size_of::<f32>());
     let (tile, rest) = scratch[start..].split_at_mut(BLOCK);
@@ -444,6 +453,8 @@ struct Kernels {
     pairs: bool,
     /// For few columns and an A whose columns lie together, by columns, less one.
     narrow: &'static [Narrow],
+    /// For a first factor with many zeros.
+    zeros: Option<&'static Zeros>,
 }
 
 /// `narrow(k, rows, a, b, c, c_stride, c_cols)`: some rows, from the first of A on.
@@ -454,7 +465,7 @@ const NARROW_ROWS: usize = 32;
 impl Kernels {
     /// Those that take both factors as they are.
     const fn new(count: usize, rows: usize, kernels: &'static [[Kernel; 2]], pack: Pack) -> Self {
-        Kernels { count, rows, kernels, pack, copies: false, pairs: false, narrow: &[] }
+        Kernels { count, rows, kernels, pack, copies: false, pairs: false, narrow: &[], zeros: None }
     }
 
     /// Columns of a panel.
@@ -497,7 +508,8 @@ impl Kernels {
     fn scratch_len(&self, m: usize, k: usize) -> usize {
         let panels = self.copied(m, k).div_ceil(self.rows).div_ceil(2);
         // A line to align by, a block of tiles, panels of B, panels of A.
-        LINE + BLOCK + self.panel(k) * (self.beside(k) + panels)
+        let dense = LINE + BLOCK + self.panel(k) * (self.beside(k) + panels);
+        self.zeros.map_or(dense, |zeros| dense.max(zeros.scratch_len(m, k)))
     }
 }
 
@@ -506,12 +518,12 @@ const COPIED: usize = 1 << 20;
 
 fn kernels(isa: Isa, factors: Factors) -> &'static Kernels {
     macro_rules! kernels {
-        ($register:ty, $kernel:ident, $pack:expr, $rounded:expr, $narrow:expr, $($rows:literal)*) => {{
+        ($register:ty, $kernel:ident, $pack:expr, $rounded:expr, $narrow:expr, $zeros:expr, $($rows:literal)*) => {{
             const KERNELS: &[[Kernel; 2]] = &[$([$kernel::<$rows, 1>, $kernel::<$rows, 2>]),*];
             static ALL: [Kernels; 2] = {
                 let (count, rows) = (<$register>::COUNT, KERNELS.len());
                 [
-                    Kernels { narrow: $narrow, ..Kernels::new(count, rows, KERNELS, $pack) },
+                    Kernels { narrow: $narrow, zeros: Some($zeros), ..Kernels::new(count, rows, KERNELS, $pack) },
                     Kernels { copies: true, ..Kernels::new(count, rows, KERNELS, $rounded) },
                 ]
             };
@@ -519,16 +531,18 @@ fn kernels(isa: Isa, factors: Factors) -> &'static Kernels {
         }};
     }
     match isa {
-        Isa::Portable => kernels!(Wide, kernel_portable, pack::<Wide>, rounded::<Wide>, &[], 1 2 3 4),
+        Isa::Portable => {
+            kernels!(Wide, kernel_portable, pack::<Wide>, rounded::<Wide>, &[], &sparse::PORTABLE, 1 2 3 4)
+        }
         #[cfg(target_arch = "aarch64")]
-        Isa::Neon => kernels!(Neon, kernel_neon, pack::<Neon>, rounded::<Neon>, &[], 1 2 3 4 5 6),
+        Isa::Neon => kernels!(Neon, kernel_neon, pack::<Neon>, rounded::<Neon>, &[], &sparse::NEON, 1 2 3 4 5 6),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => kernels!(Avx2, kernel_avx2, pack_avx2, rounded_avx2, &[], 1 2 3 4 5 6),
+        Isa::Avx2 => kernels!(Avx2, kernel_avx2, pack_avx2, rounded_avx2, &[], &sparse::AVX2, 1 2 3 4 5 6),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 if factors == Factors::Bf16 && bf16::fast() => &bf16::KERNELS,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => {
-            kernels!(Avx512, kernel_avx512, pack_avx512, rounded_avx512, narrow::NARROW, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+            kernels!(Avx512, kernel_avx512, pack_avx512, rounded_avx512, narrow::NARROW, &sparse::AVX512, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
         }
     }
 }

@@ -31,6 +31,19 @@ impl Factor {
         Factor { memory, row_stride, col_stride }
     }
 
+    /// With zeros, at random, in the place of all but such a share of its numbers.
+    fn sparse(mut self, share: f32) -> Factor {
+        let mut random = vec![0.0; self.memory.len()];
+        fill_uniform(Isa::Portable, [3, 4], 5, 0, &mut random);
+        let left_out = |x: &f32, random: f32| !x.is_nan() && random >= share;
+        self.memory.iter_mut().zip(random).filter(|(x, r)| left_out(x, *r)).for_each(|(x, _)| *x = 0.0);
+        self
+    }
+
+    fn set(&mut self, row: usize, col: usize, x: f32) {
+        self.memory[row * self.row_stride + col * self.col_stride] = x;
+    }
+
     fn get(&self, row: usize, col: usize) -> f32 {
         self.memory[row * self.row_stride + col * self.col_stride]
     }
@@ -180,6 +193,60 @@ fn every_shape_is_one_chain() {
                 let (a, b) = (Factor::new(0, m, k, false, (0, 0)), Factor::new(1, k, n, true, (0, 0)));
                 check(isa, m, n, k, [&a, &b]);
             }
+        }
+    }
+}
+
+/// Sizes around the least with which zeros are looked for, those of blocks, strips and tiles, and more of each.
+const WITH_ZEROS: [(usize, usize, usize); 8] = [
+    (8, 48, 16),
+    (7, 47, 15),
+    (9, 49, 17),
+    (50, 130, 57),
+    (17, 65, 230),
+    (33, 129, 113),
+    (259, 50, 19),
+    (100, 300, 20),
+];
+
+#[test]
+fn products_with_zeros_are_left_out_and_change_nothing() {
+    for isa in Isa::all_available() {
+        for (m, n, k) in WITH_ZEROS {
+            for (first, second) in [(false, false), (true, false), (false, true), (true, true)] {
+                for (i, (of_a, of_b)) in [(0.3, 1.0), (1.0, 0.3), (0.2, 0.5), (0.0, 1.0)].into_iter().enumerate() {
+                    let gap = (0, 3 * (i % 2));
+                    let a = Factor::new(0, m, k, first, gap).sparse(of_a);
+                    let b = Factor::new(1, k, n, second, gap).sparse(of_b);
+                    check(isa, m, n, k, [&a, &b]);
+                }
+            }
+        }
+    }
+}
+
+/// That shows which products were left out, and that it is done for some columns only, too.
+#[test]
+fn what_only_meets_zeros_is_not_looked_at() {
+    let (m, n, k, p) = (50, 70, 30, 11);
+    for isa in Isa::all_available() {
+        for (first, second, of_b) in
+            [(false, false, false), (true, false, false), (false, true, false), (true, false, true)]
+        {
+            let shares = if of_b { (1.0, 0.4) } else { (0.4, 1.0) };
+            let mut a = Factor::new(0, m, k, first, (0, 0)).sparse(shares.0);
+            let mut b = Factor::new(1, k, n, second, (0, 0)).sparse(shares.1);
+            let (nothing, infinite) = if of_b { (0.0, f32::INFINITY) } else { (f32::INFINITY, 0.0) };
+            (0..n).for_each(|j| b.set(p, j, nothing));
+            (0..m).for_each(|i| a.set(i, p, infinite));
+            for found in [tiles, stored] {
+                let c = found(isa, Factors::F32, m, n, k, &[(0..m, 0..60)], [&a, &b]);
+                let finite = c.chunks(n).all(|row| row[..60].iter().all(|x| x.is_finite()) && row[60..] == [7.0; 10]);
+                assert!(finite, "{} {first} {second}", isa.name());
+            }
+            // Of a few rows no zeros are looked for.
+            let c = stored(isa, Factors::F32, m, n, k, &[(0..5, 0..n)], [&a, &b]);
+            assert!(c[..5 * n].iter().all(|x| x.is_nan()), "{}", isa.name());
         }
     }
 }

@@ -180,8 +180,7 @@ const WORTH: f64 = 0.8;
 /// How many images, from a multiple of that number on, [`Method::Winograd`](super::Method) sums together for the
 /// derivative by the kernel: a power of 2.
 pub fn together(g: &Geometry) -> usize {
-    let tiles: usize = covers(g.output).iter().map(Cover::tiles).product();
-    kernel_group(g).least.div_ceil(tiles).next_power_of_two().min(TOGETHER)
+    kernel_group(g).least.div_ceil(tiles(g.output)).next_power_of_two().min(TOGETHER)
 }
 
 /// Tiles that are taken together for the derivative by the kernel. Wide kernels' sums leave the cache: they are read and
@@ -193,8 +192,12 @@ fn kernel_group(g: &Geometry) -> Group {
 
 /// So many images at least fill a group of tiles: each group goes through the whole kernel.
 pub fn enough(g: &Geometry, turned: bool) -> usize {
-    let tiles: usize = covers(if turned { g.input } else { g.output }).iter().map(Cover::tiles).product();
-    GROUP.least.div_ceil(tiles)
+    GROUP.least.div_ceil(tiles(if turned { g.input } else { g.output }))
+}
+
+/// The tiles of an image of so many places.
+fn tiles(places: [usize; 3]) -> usize {
+    covers(places).iter().map(Cover::tiles).product()
 }
 
 /// Panels of a kernel at its points, and numbers of each.

@@ -1,0 +1,343 @@
+//! A first factor many of whose numbers are 0, as behind a rectifier or of pictures: products with those are left out.
+//!
+//! What is left of each element's chain is in the same order, and a product with 0 adds nothing, so the bits are those of
+//! the whole chain. A number that is not finite is not found where it would only meet zeros.
+//!
+//! The numbers of some rows of A that are not 0 are listed, each with the row of B it is multiplied with. Then B is taken in
+//! blocks that stay in the first level of the cache: for each row of A some registers of sums are read, what the block
+//! adds to them is added, and they are written again.
+//!
+//! Where the second factor has more zeros, the transposed product is computed, and its tiles are turned.
+
+use super::{Beside, LINE, Matrix, Target, Tile};
+pub use crate::lane::Entry;
+use crate::lane::prefetch;
+use crate::tape::BLOCK;
+use std::ops::Range;
+
+mod registers;
+#[cfg(target_arch = "aarch64")]
+pub use registers::NEON;
+pub use registers::PORTABLE;
+#[cfg(target_arch = "x86_64")]
+pub use registers::{AVX2, AVX512};
+
+/// `add(entries, b, sums, begins)`
+type Add = unsafe fn(&[Entry], *const f32, *mut f32, bool);
+
+/// What an instruction set brings.
+pub struct Zeros {
+    /// Numbers in a register.
+    width: usize,
+    /// `count(x, n)`: how many are not 0.
+    count: unsafe fn(*const f32, usize) -> usize,
+    /// `list(x, n, step, entries)`: lists those that are not 0.
+    list: unsafe fn(*const f32, usize, u32, *mut Entry) -> usize,
+    /// `turn(from, step, [rows, columns], to, step)`: rows become columns.
+    turn: unsafe fn(*const f32, usize, [usize; 2], *mut f32, usize),
+    /// By registers, less one.
+    add: [Add; SUMS],
+}
+
+/// Bytes of a block of B.
+const NEAR: usize = 28 << 10;
+/// Registers of sums at most.
+const SUMS: usize = 8;
+/// Numbers that are listed at a time, and rows.
+const LISTED: usize = 1 << 19;
+const ROWS: usize = 256;
+/// Rows that are listed together where the columns of A lie together.
+const TURNED: usize = 16;
+/// Below these, finding zeros costs more than they save.
+const LEAST_ROWS: usize = 8;
+const LEAST_COLS: usize = 48;
+const LEAST_STEPS: usize = 16;
+/// Above so many, lists of the rows that a block of B is worth copying for are too long.
+const MOST_STEPS: usize = LISTED / 64;
+/// Most of the numbers that may not be 0, of A and of B.
+const MOST: [f64; 2] = [0.65, 0.62];
+/// Columns of a turned tile.
+const WIDE: usize = 64;
+
+/// Where the parts of a computation are.
+struct Sizes {
+    /// Rows that are listed at a time.
+    strip: usize,
+    /// Numbers from one row's list to the next.
+    list: usize,
+    /// Blocks of B at most.
+    blocks: usize,
+}
+
+impl Sizes {
+    fn new(zeros: &Zeros, rows: usize, k: usize) -> Self {
+        let strip = (LISTED / k).min(ROWS).min(rows);
+        // A list may be written to a register's length behind its end.
+        Sizes { strip, list: k + zeros.width, blocks: k.div_ceil(steps(SUMS * zeros.width)) }
+    }
+    /// Numbers for the lists, for where each block's begin in them, for the sums, for a block of B, and for rows of A; each
+    /// a whole number of lines.
+    fn parts(&self, zeros: &Zeros) -> [usize; 5] {
+        let lists = self.strip * self.list * (size_of::<Entry>() / size_of::<f32>());
+        let sums = self.strip * (SUMS * zeros.width).next_multiple_of(LINE);
+        let columns = TURNED * steps(zeros.width);
+        let all = [lists, (self.blocks + 1) * self.strip, sums, NEAR / size_of::<f32>(), columns];
+        all.map(|n| n.next_multiple_of(LINE))
+    }
+}
+
+/// Inner steps of a block so wide.
+fn steps(width: usize) -> usize {
+    NEAR / size_of::<f32>() / width
+}
+
+/// Can products of so many rows and steps be left out?
+fn possible(rows: usize, k: usize) -> bool {
+    rows >= LEAST_ROWS && (LEAST_STEPS..=MOST_STEPS).contains(&k)
+}
+
+impl Zeros {
+    /// Numbers of scratch memory that [`Self::run`] needs.
+    pub fn scratch_len(&self, rows: usize, k: usize) -> usize {
+        if possible(rows, k) { LINE + Sizes::new(self, rows, k).parts(self).iter().sum::<usize>() } else { 0 }
+    }
+
+    /// Computes the product without those with zeros where they are many enough; else gives the target back.
+    ///
+    /// # Safety
+    /// As of `super::run`.
+    pub unsafe fn run<'a>(
+        &self,
+        rows: &Range<usize>,
+        cols: &Range<usize>,
+        k: usize,
+        a: Matrix,
+        b: Matrix,
+        scratch: &mut [f32],
+        target: Target<'a>,
+    ) -> Option<Target<'a>> {
+        let turned = |m: Matrix| Matrix { ptr: m.ptr, row_stride: m.col_stride, col_stride: m.row_stride };
+        if !possible(rows.len(), k) {
+            return Some(target);
+        }
+        let sizes = Sizes::new(self, rows.len(), k);
+        // SAFETY: the caller's promise, and scratch memory for these sizes.
+        unsafe {
+            let of_a = self.nonzero(rows, cols, k, a, MOST[0]);
+            // Only where the columns of A lie together are they the rows that sums are made of.
+            let of_b = if a.row_stride == 1 { self.nonzero(cols, rows, k, turned(b), MOST[1]) } else { None };
+            match (of_a, of_b) {
+                (None, None) => return Some(target),
+                (Some(of_a), of_b) if of_b.is_none_or(|of_b| of_a <= of_b) => {
+                    self.compute(&sizes, rows.clone(), cols.clone(), k, [a, b], scratch, target, false);
+                }
+                _ => {
+                    let factors = [turned(b), turned(a)];
+                    self.compute(&sizes, cols.clone(), rows.clone(), k, factors, scratch, target, true);
+                }
+            }
+        }
+        None
+    }
+
+    /// The share of these rows' numbers that are not 0, where it is below `most`.
+    unsafe fn nonzero(&self, rows: &Range<usize>, cols: &Range<usize>, k: usize, a: Matrix, most: f64) -> Option<f64> {
+        if !possible(rows.len(), k) || cols.len() < LEAST_COLS || (a.row_stride != 1 && a.col_stride != 1) {
+            return None;
+        }
+        let (lines, length, step) =
+            if a.col_stride == 1 { (rows.len(), k, a.row_stride) } else { (k, rows.len(), a.col_stride) };
+        let first = a.ptr.wrapping_add(rows.start * a.row_stride);
+        let few = |lines: usize| {
+            // SAFETY: the caller's promise.
+            let found = (0..lines).map(|i| unsafe { (self.count)(first.wrapping_add(i * step), length) });
+            Some(found.sum::<usize>() as f64 / (lines * length) as f64).filter(|share| *share < most)
+        };
+        // A first look says no where most numbers are something.
+        few(lines.min(1024_usize.div_ceil(length)))?;
+        few(lines)
+    }
+
+    /// The product, or the turned one.
+    unsafe fn compute(
+        &self,
+        sizes: &Sizes,
+        rows: Range<usize>,
+        cols: Range<usize>,
+        k: usize,
+        [a, b]: [Matrix; 2],
+        scratch: &mut [f32],
+        mut target: Target,
+        turned: bool,
+    ) {
+        let start = scratch.as_ptr().align_offset(LINE * size_of::<f32>());
+        let mut rest = &mut scratch[start..];
+        let [lists, starts, sums, block, columns] = sizes.parts(self).map(|n| {
+            let (part, others) = std::mem::take(&mut rest).split_at_mut(n);
+            rest = others;
+            part.as_mut_ptr()
+        });
+        let (lists, starts): (*mut Entry, *mut u32) = (lists.cast(), starts.cast());
+        // Columns in equal parts of whole registers.
+        let registers = cols.len().div_ceil(self.width);
+        let width = registers.div_ceil(registers.div_ceil(SUMS)) * self.width;
+        let (stride, height) = (width.next_multiple_of(LINE), steps(width));
+        for row in rows.clone().step_by(sizes.strip) {
+            let strip = sizes.strip.min(rows.end - row);
+            let from = Matrix { ptr: a.ptr.wrapping_add(row * a.row_stride), ..a };
+            // SAFETY: the rows are within A; the lists have room for all of their numbers.
+            unsafe { self.list(from, [strip, k], [height, width], (lists, sizes.list), starts, columns) };
+            for col in cols.clone().step_by(width) {
+                let n = width.min(cols.end - col);
+                let add = self.add[n.div_ceil(self.width) - 1];
+                for (number, first) in (0..k).step_by(height).enumerate() {
+                    let steps = height.min(k - first);
+                    let ptr = b.ptr.wrapping_add(first * b.row_stride + col * b.col_stride);
+                    let ends = first + steps == k;
+                    // SAFETY: the block is within B and has room for it; lists lead to its rows; the sums have room for
+                    // rows of `width`.
+                    unsafe {
+                        self.copy(Matrix { ptr, ..b }, steps, n, block, width);
+                        for i in 0..strip {
+                            if let (true, Target::Tiles(_, beside)) = (ends, &target) {
+                                bring(beside, [row, i], [col, n], turned);
+                            }
+                            let (from, to) = (*starts.add(number * strip + i), *starts.add((number + 1) * strip + i));
+                            let entries = lists.add(i * sizes.list + from as usize);
+                            let entries = std::slice::from_raw_parts(entries, (to - from) as usize);
+                            add(entries, block, sums.add(i * stride), number == 0);
+                        }
+                    }
+                }
+                // SAFETY: the sums were just made; the block is free again.
+                unsafe {
+                    match turned {
+                        true => self.hand_on_turned([row, strip], [col, n], sums, stride, block, &mut target),
+                        false => hand_on([row, strip], [col, n], sums, stride, &mut target),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands on sums of rows that are columns of C.
+    unsafe fn hand_on_turned(
+        &self,
+        [row, rows]: [usize; 2],
+        [col, cols]: [usize; 2],
+        sums: *const f32,
+        stride: usize,
+        tile: *mut f32,
+        target: &mut Target,
+    ) {
+        let most = BLOCK / WIDE;
+        for j in (0..rows).step_by(WIDE) {
+            for i in (0..cols).step_by(most) {
+                let (width, height) = (WIDE.min(rows - j), most.min(cols - i));
+                let (to, to_step) = match target {
+                    Target::Tiles(..) => (tile, WIDE),
+                    Target::Store { to, stride } => (to.wrapping_add((col + i) * *stride + row + j), *stride),
+                };
+                // SAFETY: the sums were just made; C or the tile has room for them.
+                unsafe { (self.turn)(sums.add(j * stride + i), stride, [width, height], to, to_step) };
+                if let Target::Tiles(epilogue, _) = target {
+                    let (row, col) = (col + i, row + j);
+                    epilogue(Tile { row, col, rows: height, cols: width, ptr: tile, stride: WIDE });
+                }
+            }
+        }
+    }
+
+    /// Lists the numbers of `strip` rows of A that are not 0, each with where its row begins in a block of B, and says where
+    /// each block's begin in each list, and where the last one's end.
+    unsafe fn list(
+        &self,
+        a: Matrix,
+        [strip, k]: [usize; 2],
+        [height, width]: [usize; 2],
+        (lists, list): (*mut Entry, usize),
+        starts: *mut u32,
+        columns: *mut f32,
+    ) {
+        let together = if a.col_stride == 1 { strip } else { TURNED };
+        // SAFETY: the caller's promise.
+        unsafe {
+            std::slice::from_raw_parts_mut(starts, strip).fill(0);
+            for (block, first) in (0..k).step_by(height).enumerate() {
+                let steps = height.min(k - first);
+                for row in (0..strip).step_by(together) {
+                    let rows = together.min(strip - row);
+                    let mut x = Matrix { ptr: a.ptr.add(row * a.row_stride + first * a.col_stride), ..a };
+                    if a.col_stride != 1 {
+                        (self.turn)(x.ptr, a.col_stride, [steps, rows], columns, height);
+                        x = Matrix { ptr: columns, row_stride: height, col_stride: 1 };
+                    }
+                    for i in 0..rows {
+                        let before = *starts.add(block * strip + row + i);
+                        let to = lists.add((row + i) * list + before as usize);
+                        let found = (self.list)(x.ptr.add(i * x.row_stride), steps, width as u32, to);
+                        *starts.add((block + 1) * strip + row + i) = before + found as u32;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Copies some rows of B, `n` columns each, to rows of `width`.
+    unsafe fn copy(&self, b: Matrix, steps: usize, n: usize, to: *mut f32, width: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if b.col_stride == 1 {
+                for i in 0..steps {
+                    to.add(i * width).copy_from_nonoverlapping(b.ptr.add(i * b.row_stride), n);
+                }
+            } else if b.row_stride == 1 {
+                (self.turn)(b.ptr, b.col_stride, [n, steps], to, width);
+            } else {
+                for (i, j) in (0..steps).flat_map(|i| (0..n).map(move |j| (i, j))) {
+                    *to.add(i * width + j) = *b.ptr.add(i * b.row_stride + j * b.col_stride);
+                }
+            }
+        }
+    }
+}
+
+/// Hands on sums.
+unsafe fn hand_on(
+    [row, rows]: [usize; 2],
+    [col, cols]: [usize; 2],
+    sums: *mut f32,
+    stride: usize,
+    target: &mut Target,
+) {
+    match target {
+        Target::Tiles(epilogue, _) => {
+            let most = BLOCK / stride;
+            for i in (0..rows).step_by(most) {
+                let ptr = sums.wrapping_add(i * stride);
+                epilogue(Tile { row: row + i, col, rows: most.min(rows - i), cols, ptr, stride });
+            }
+        }
+        Target::Store { to, stride: c_stride } => {
+            for i in 0..rows {
+                let to = to.wrapping_add((row + i) * *c_stride + col);
+                // SAFETY: the row is within C.
+                unsafe { to.copy_from_nonoverlapping(sums.add(i * stride), cols) };
+            }
+        }
+    }
+}
+
+/// Asks for what lies beside `n` columns of the i-th row from `row` on; turned, beside as many numbers of the rows and columns
+/// that these become.
+fn bring(beside: &Beside, [row, i]: [usize; 2], [col, n]: [usize; 2], turned: bool) {
+    for array in beside.arrays {
+        let at = |row: usize, col: usize| prefetch(array.wrapping_add(row * beside.stride + col));
+        if turned {
+            let part = |i: usize| n * (i % LINE) / LINE;
+            (part(i)..n * (i % LINE + 1) / LINE).for_each(|j| at(col + j, row + i / LINE * LINE));
+        } else {
+            (0..n).step_by(LINE).for_each(|j| at(row + i, col + j));
+        }
+    }
+}

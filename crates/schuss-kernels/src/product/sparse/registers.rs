@@ -1,0 +1,111 @@
+//! What is found, listed and summed in registers, compiled for each instruction set.
+
+use super::{Add, Entry, SUMS, Zeros};
+use crate::lane::Register;
+
+/// How many of `n` numbers are not 0.
+#[inline(always)]
+unsafe fn count_of<V: Register>(x: *const f32, n: usize) -> usize {
+    let mut found = 0;
+    for i in (0..n).step_by(V::COUNT) {
+        // SAFETY: the caller's promise.
+        let x = unsafe { V::load_part(x.add(i), V::part(n - i)) };
+        found += x.nonzero().count_ones() as usize;
+    }
+    found
+}
+
+/// Writes the entries of those of `n` numbers that are not 0, `step` apart, and says how many. It may write a register's
+/// length more than that.
+#[inline(always)]
+unsafe fn list_of<V: Register>(x: *const f32, n: usize, step: u32, to: *mut Entry) -> usize {
+    let mut found = 0;
+    for i in (0..n).step_by(V::COUNT) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let x = V::load_part(x.add(i), V::part(n - i));
+            found += x.list_nonzero(i as u32 * step, step, to.add(found));
+        }
+    }
+    found
+}
+
+/// Rows to columns, a square of a register's length at a time.
+#[inline(always)]
+unsafe fn turn_of<V: Register>(
+    from: *const f32,
+    step: usize,
+    [rows, columns]: [usize; 2],
+    to: *mut f32,
+    to_step: usize,
+) {
+    for row in (0..rows).step_by(V::COUNT) {
+        for column in (0..columns).step_by(V::COUNT) {
+            let (height, width) = (V::COUNT.min(rows - row), V::COUNT.min(columns - column));
+            // SAFETY: the caller's promise.
+            unsafe {
+                V::turn(from.add(row * step + column), step, [height, width], to.add(column * to_step + row), to_step)
+            }
+        }
+    }
+}
+
+/// N registers of sums, from 0 or from what stands there: plus the row of B at each entry, times its value.
+#[inline(always)]
+unsafe fn add_of<V: Register, const N: usize>(entries: &[Entry], b: *const f32, sums: *mut f32, begins: bool) {
+    let mut all = [V::splat(0.0); N];
+    // SAFETY: the caller's promise.
+    unsafe {
+        if !begins {
+            for (j, sum) in all.iter_mut().enumerate() {
+                *sum = V::load(sums.add(j * V::COUNT));
+            }
+        }
+        for entry in entries {
+            let (row, value) = (b.add(entry.at as usize), V::splat(f64::from(entry.value)));
+            for (j, sum) in all.iter_mut().enumerate() {
+                *sum = V::load(row.add(j * V::COUNT)).times_plus(value, *sum);
+            }
+        }
+        for (j, sum) in all.iter().enumerate() {
+            sum.store(sums.add(j * V::COUNT));
+        }
+    }
+}
+
+/// The functions of an instruction set.
+macro_rules! zeros {
+    ($all:ident, $register:ty $(, $feature:literal)?) => {
+        pub static $all: Zeros = {
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn count(x: *const f32, n: usize) -> usize {
+                // SAFETY: the caller's promise, as in all of these.
+                unsafe { count_of::<$register>(x, n) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn list(x: *const f32, n: usize, step: u32, to: *mut Entry) -> usize {
+                // SAFETY: see above.
+                unsafe { list_of::<$register>(x, n, step, to) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn turn(from: *const f32, step: usize, counts: [usize; 2], to: *mut f32, to_step: usize) {
+                // SAFETY: see above.
+                unsafe { turn_of::<$register>(from, step, counts, to, to_step) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn add<const N: usize>(entries: &[Entry], b: *const f32, sums: *mut f32, begins: bool) {
+                // SAFETY: see above.
+                unsafe { add_of::<$register, N>(entries, b, sums, begins) }
+            }
+            const ADD: [Add; SUMS] = [add::<1>, add::<2>, add::<3>, add::<4>, add::<5>, add::<6>, add::<7>, add::<8>];
+            Zeros { width: <$register as Register>::COUNT, count, list, turn, add: ADD }
+        };
+    };
+}
+zeros!(PORTABLE, crate::lane::Wide);
+#[cfg(target_arch = "aarch64")]
+zeros!(NEON, crate::lane::Neon);
+#[cfg(target_arch = "x86_64")]
+zeros!(AVX2, crate::lane::Avx2, "avx2,fma,popcnt");
+#[cfg(target_arch = "x86_64")]
+zeros!(AVX512, crate::lane::Avx512, "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,popcnt");
