@@ -105,7 +105,7 @@ macro_rules! scalar_lane {
 scalar_lane!(f32);
 scalar_lane!(f64);
 
-/// A number, and where something is that belongs to it.
+/// A number that is not 0, and where that begins which it is multiplied with.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Entry {
@@ -174,6 +174,42 @@ pub trait Register: Lane {
             for column in 0..columns {
                 // SAFETY: the caller's promise.
                 unsafe { *to.add(column * to_step + row) = *from.add(row * step + column) };
+            }
+        }
+    }
+}
+
+/// How many of `n` numbers are not 0.
+/// # Safety
+/// They can be read.
+#[inline(always)]
+pub unsafe fn count_nonzero<V: Register>(x: *const f32, n: usize) -> usize {
+    let mut found = 0;
+    for i in (0..n).step_by(V::COUNT) {
+        // SAFETY: the caller's promise.
+        let x = unsafe { V::load_part(x.add(i), V::part(n - i)) };
+        found += x.nonzero().count_ones() as usize;
+    }
+    found
+}
+
+/// Rows to columns, a square of a register's length at a time.
+/// # Safety
+/// So many rows and columns can be read at `from`, so many columns and rows written at `to`.
+#[inline(always)]
+pub unsafe fn turn<V: Register>(
+    from: *const f32,
+    step: usize,
+    [rows, columns]: [usize; 2],
+    to: *mut f32,
+    to_step: usize,
+) {
+    for row in (0..rows).step_by(V::COUNT) {
+        for column in (0..columns).step_by(V::COUNT) {
+            let (height, width) = (V::COUNT.min(rows - row), V::COUNT.min(columns - column));
+            // SAFETY: the caller's promise.
+            unsafe {
+                V::turn(from.add(row * step + column), step, [height, width], to.add(column * to_step + row), to_step)
             }
         }
     }

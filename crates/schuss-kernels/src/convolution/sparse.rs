@@ -5,6 +5,7 @@
 //! finite is not found where it would only meet zeros.
 
 use super::{BLOCK, Factors, Geometry, Isa, Kernels, Method, Scratch, Target, Walk, kernels, product, turn};
+pub(super) use crate::lane::Entry;
 use crate::product::Tile;
 use std::ops::Range;
 
@@ -16,14 +17,6 @@ pub(super) use registers::NEON;
 pub(super) use registers::PORTABLE;
 #[cfg(target_arch = "x86_64")]
 pub(super) use registers::{AVX2, AVX512};
-
-/// A number that is not 0, and where that begins which it is multiplied with.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub(super) struct Entry {
-    at: u32,
-    value: f32,
-}
 
 /// Numbers of scratch memory that an entry takes.
 const ENTRY: usize = size_of::<Entry>() / size_of::<f32>();

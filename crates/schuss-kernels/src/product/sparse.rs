@@ -52,6 +52,7 @@ const TURNED: usize = 16;
 const LEAST_ROWS: usize = 8;
 const LEAST_COLS: usize = 48;
 const LEAST_STEPS: usize = 16;
+const LEAST_TURNED: usize = 32;
 /// Above so many, lists of the rows that a block of B is worth copying for are too long.
 const MOST_STEPS: usize = LISTED / 64;
 /// Most of the numbers that may not be 0, of A and of B.
@@ -125,7 +126,8 @@ impl Zeros {
         unsafe {
             let of_a = self.nonzero(rows, cols, k, a, MOST[0]);
             // Only where the columns of A lie together are they the rows that sums are made of.
-            let of_b = if a.row_stride == 1 { self.nonzero(cols, rows, k, turned(b), MOST[1]) } else { None };
+            let long = a.row_stride == 1 && cols.len() >= LEAST_TURNED;
+            let of_b = if long { self.nonzero(cols, rows, k, turned(b), MOST[1]) } else { None };
             match (of_a, of_b) {
                 (None, None) => return Some(target),
                 (Some(of_a), of_b) if of_b.is_none_or(|of_b| of_a <= of_b) => {

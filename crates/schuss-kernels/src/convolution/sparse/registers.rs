@@ -2,19 +2,8 @@
 
 use super::outer::{Outer, outer_of};
 use super::{Add, Entry, SUMS, Sparse};
-use crate::lane::Register;
+use crate::lane::{Register, count_nonzero, turn as turn_of};
 use std::ops::Range;
-
-#[inline(always)]
-unsafe fn count_of<V: Register>(x: *const f32, n: usize) -> usize {
-    let mut found = 0;
-    for i in (0..n).step_by(V::COUNT) {
-        // SAFETY: the caller's promise.
-        let x = unsafe { V::load_part(x.add(i), V::part(n - i)) };
-        found += x.nonzero().count_ones() as usize;
-    }
-    found
-}
 
 #[inline(always)]
 unsafe fn gather_of<V: Register>(
@@ -56,26 +45,6 @@ unsafe fn row_of<V: Register>(y: *const f32, n: usize, at: u32, step: u32, to: *
         }
     }
     found
-}
-
-/// Rows to columns, a square of a register's length at a time.
-#[inline(always)]
-unsafe fn turn_of<V: Register>(
-    from: *const f32,
-    step: usize,
-    [rows, columns]: [usize; 2],
-    to: *mut f32,
-    to_step: usize,
-) {
-    for row in (0..rows).step_by(V::COUNT) {
-        for column in (0..columns).step_by(V::COUNT) {
-            let (height, width) = (V::COUNT.min(rows - row), V::COUNT.min(columns - column));
-            // SAFETY: the caller's promise.
-            unsafe {
-                V::turn(from.add(row * step + column), step, [height, width], to.add(column * to_step + row), to_step)
-            }
-        }
-    }
 }
 
 /// Adds the stretches at each entry, times its value, to LINES × N registers of sums.
@@ -206,7 +175,7 @@ macro_rules! sparse {
             $(#[target_feature(enable = $feature)])?
             unsafe fn count(x: *const f32, n: usize) -> usize {
                 // SAFETY: the caller's promise, as in all of these.
-                unsafe { count_of::<$register>(x, n) }
+                unsafe { count_nonzero::<$register>(x, n) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn gather(y: *const f32, n: usize, at: u32, counts: *mut u32, capacity: usize, lists: *mut Entry) {

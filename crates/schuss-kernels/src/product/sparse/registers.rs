@@ -1,19 +1,7 @@
 //! What is found, listed and summed in registers, compiled for each instruction set.
 
 use super::{Add, Entry, SUMS, Zeros};
-use crate::lane::Register;
-
-/// How many of `n` numbers are not 0.
-#[inline(always)]
-unsafe fn count_of<V: Register>(x: *const f32, n: usize) -> usize {
-    let mut found = 0;
-    for i in (0..n).step_by(V::COUNT) {
-        // SAFETY: the caller's promise.
-        let x = unsafe { V::load_part(x.add(i), V::part(n - i)) };
-        found += x.nonzero().count_ones() as usize;
-    }
-    found
-}
+use crate::lane::{Register, count_nonzero, turn as turn_of};
 
 /// Writes the entries of those of `n` numbers that are not 0, `step` apart, and says how many. It may write a register's
 /// length more than that.
@@ -28,26 +16,6 @@ unsafe fn list_of<V: Register>(x: *const f32, n: usize, step: u32, to: *mut Entr
         }
     }
     found
-}
-
-/// Rows to columns, a square of a register's length at a time.
-#[inline(always)]
-unsafe fn turn_of<V: Register>(
-    from: *const f32,
-    step: usize,
-    [rows, columns]: [usize; 2],
-    to: *mut f32,
-    to_step: usize,
-) {
-    for row in (0..rows).step_by(V::COUNT) {
-        for column in (0..columns).step_by(V::COUNT) {
-            let (height, width) = (V::COUNT.min(rows - row), V::COUNT.min(columns - column));
-            // SAFETY: the caller's promise.
-            unsafe {
-                V::turn(from.add(row * step + column), step, [height, width], to.add(column * to_step + row), to_step)
-            }
-        }
-    }
 }
 
 /// N registers of sums, from 0 or from what stands there: plus the row of B at each entry, times its value.
@@ -80,7 +48,7 @@ macro_rules! zeros {
             $(#[target_feature(enable = $feature)])?
             unsafe fn count(x: *const f32, n: usize) -> usize {
                 // SAFETY: the caller's promise, as in all of these.
-                unsafe { count_of::<$register>(x, n) }
+                unsafe { count_nonzero::<$register>(x, n) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn list(x: *const f32, n: usize, step: u32, to: *mut Entry) -> usize {
