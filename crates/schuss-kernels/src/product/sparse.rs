@@ -22,8 +22,21 @@ pub use registers::PORTABLE;
 #[cfg(target_arch = "x86_64")]
 pub use registers::{AVX2, AVX512};
 
-/// `add(entries, b, sums, begins)`
-type Add = unsafe fn(&[Entry], *const f32, *mut f32, bool);
+/// `add(rows, which, b, begins)`
+type Add = unsafe fn(&Rows, Range<usize>, *const f32, bool);
+
+/// Where the lists and the sums of some rows are.
+struct Rows {
+    lists: *const Entry,
+    /// Entries from one row's list to the next.
+    list: usize,
+    /// The first entry of each row, and the one behind its last.
+    from: *const u32,
+    to: *const u32,
+    sums: *mut f32,
+    /// Numbers from one row's sums to the next.
+    stride: usize,
+}
 
 /// What an instruction set brings.
 pub struct Zeros {
@@ -57,6 +70,8 @@ const LEAST_TURNED: usize = 32;
 const MOST_STEPS: usize = LISTED / 64;
 /// Most of the numbers that may not be 0, of A and of B.
 const MOST: [f64; 2] = [0.65, 0.62];
+/// Rows whose neighbours in other arrays are asked for at a time.
+const BROUGHT: usize = 2;
 /// Columns of a turned tile.
 const WIDE: usize = 64;
 
@@ -121,7 +136,7 @@ impl Zeros {
         if !possible(rows.len(), k) {
             return Some(target);
         }
-        let sizes = Sizes::new(self, rows.len(), k);
+        let sizes = || Sizes::new(self, rows.len(), k);
         // SAFETY: the caller's promise, and scratch memory for these sizes.
         unsafe {
             let of_a = self.nonzero(rows, cols, k, a, MOST[0]);
@@ -131,11 +146,11 @@ impl Zeros {
             match (of_a, of_b) {
                 (None, None) => return Some(target),
                 (Some(of_a), of_b) if of_b.is_none_or(|of_b| of_a <= of_b) => {
-                    self.compute(&sizes, rows.clone(), cols.clone(), k, [a, b], scratch, target, false);
+                    self.compute(&sizes(), rows.clone(), cols.clone(), k, [a, b], scratch, target, false);
                 }
                 _ => {
                     let factors = [turned(b), turned(a)];
-                    self.compute(&sizes, cols.clone(), rows.clone(), k, factors, scratch, target, true);
+                    self.compute(&sizes(), cols.clone(), rows.clone(), k, factors, scratch, target, true);
                 }
             }
         }
@@ -183,7 +198,7 @@ impl Zeros {
         // Columns in equal parts of whole registers.
         let registers = cols.len().div_ceil(self.width);
         let width = registers.div_ceil(registers.div_ceil(SUMS)) * self.width;
-        let (stride, height) = (width.next_multiple_of(LINE), steps(width));
+        let (stride, height, none) = (width.next_multiple_of(LINE), steps(width), Beside::default());
         for row in rows.clone().step_by(sizes.strip) {
             let strip = sizes.strip.min(rows.end - row);
             let from = Matrix { ptr: a.ptr.wrapping_add(row * a.row_stride), ..a };
@@ -200,14 +215,15 @@ impl Zeros {
                     // rows of `width`.
                     unsafe {
                         self.copy(Matrix { ptr, ..b }, steps, n, block, width);
-                        for i in 0..strip {
-                            if let (true, Target::Tiles(_, beside)) = (ends, &target) {
-                                bring(beside, [row, i], [col, n], turned);
-                            }
-                            let (from, to) = (*starts.add(number * strip + i), *starts.add((number + 1) * strip + i));
-                            let entries = lists.add(i * sizes.list + from as usize);
-                            let entries = std::slice::from_raw_parts(entries, (to - from) as usize);
-                            add(entries, block, sums.add(i * stride), number == 0);
+                        let (from, to) = (starts.add(number * strip), starts.add((number + 1) * strip));
+                        let rows = Rows { lists, list: sizes.list, from, to, sums, stride };
+                        let beside =
+                            if let (true, Target::Tiles(_, beside)) = (ends, &target) { *beside } else { none };
+                        let some = if beside.arrays.is_empty() { strip } else { BROUGHT };
+                        for i in (0..strip).step_by(some) {
+                            let which = i..strip.min(i + some);
+                            which.clone().for_each(|i| bring(&beside, [row, i], [col, n], turned));
+                            add(&rows, which, block, number == 0);
                         }
                     }
                 }

@@ -18,7 +18,7 @@ pub const ENTRY: Entry<AnyActivation> = Entry {
         name: "approximate",
         default: Default::Bool(false),
         allowed: Allowed::Bool,
-        doc: "by tanh, as it was computed before Φ was fast?",
+        doc: "approximate Φ by tanh?",
     }],
     make: |s| Ok(Arc::new(Gelu { approximate: s.bool("approximate") })),
 };

@@ -88,7 +88,7 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[
     Entry {
         name: "muon:airbench",
         page: Page {
-            summary: "Muon as it first was: for kernels of convolutions, too, whose length stays the same",
+            summary: "Muon as the record for CIFAR-10 has it: for kernels of convolutions, too; weights keep their length",
             equation: "m ← μ m + g, h = g + μ m (nesterov) or m\n\
                    X = h / (‖h‖ + 1e-7), then as muon, but for 3 steps\n\
                    θ ← θ √outputs / ‖θ‖ − α X\n\

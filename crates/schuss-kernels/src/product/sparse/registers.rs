@@ -1,7 +1,8 @@
 //! What is found, listed and summed in registers, compiled for each instruction set.
 
-use super::{Add, Entry, SUMS, Zeros};
+use super::{Add, Entry, Rows, SUMS, Zeros};
 use crate::lane::{Register, count_nonzero, turn as turn_of};
+use std::ops::Range;
 
 /// Writes the entries of those of `n` numbers that are not 0, `step` apart, and says how many. It may write a register's
 /// length more than that.
@@ -18,25 +19,30 @@ unsafe fn list_of<V: Register>(x: *const f32, n: usize, step: u32, to: *mut Entr
     found
 }
 
-/// N registers of sums, from 0 or from what stands there: plus the row of B at each entry, times its value.
+/// N registers of sums of each row, from 0 or from what stands there: plus the row of B at each entry, times its value.
 #[inline(always)]
-unsafe fn add_of<V: Register, const N: usize>(entries: &[Entry], b: *const f32, sums: *mut f32, begins: bool) {
-    let mut all = [V::splat(0.0); N];
-    // SAFETY: the caller's promise.
-    unsafe {
-        if !begins {
-            for (j, sum) in all.iter_mut().enumerate() {
-                *sum = V::load(sums.add(j * V::COUNT));
+unsafe fn add_of<V: Register, const N: usize>(rows: &Rows, which: Range<usize>, b: *const f32, begins: bool) {
+    for i in which {
+        let mut all = [V::splat(0.0); N];
+        // SAFETY: the caller's promise.
+        unsafe {
+            let sums = rows.sums.add(i * rows.stride);
+            let (from, to) = (*rows.from.add(i) as usize, *rows.to.add(i) as usize);
+            let entries = std::slice::from_raw_parts(rows.lists.add(i * rows.list + from), to - from);
+            if !begins {
+                for (j, sum) in all.iter_mut().enumerate() {
+                    *sum = V::load(sums.add(j * V::COUNT));
+                }
             }
-        }
-        for entry in entries {
-            let (row, value) = (b.add(entry.at as usize), V::splat(f64::from(entry.value)));
-            for (j, sum) in all.iter_mut().enumerate() {
-                *sum = V::load(row.add(j * V::COUNT)).times_plus(value, *sum);
+            for entry in entries {
+                let (row, value) = (b.add(entry.at as usize), V::splat(f64::from(entry.value)));
+                for (j, sum) in all.iter_mut().enumerate() {
+                    *sum = V::load(row.add(j * V::COUNT)).times_plus(value, *sum);
+                }
             }
-        }
-        for (j, sum) in all.iter().enumerate() {
-            sum.store(sums.add(j * V::COUNT));
+            for (j, sum) in all.iter().enumerate() {
+                sum.store(sums.add(j * V::COUNT));
+            }
         }
     }
 }
@@ -61,9 +67,9 @@ macro_rules! zeros {
                 unsafe { turn_of::<$register>(from, step, counts, to, to_step) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn add<const N: usize>(entries: &[Entry], b: *const f32, sums: *mut f32, begins: bool) {
+            unsafe fn add<const N: usize>(rows: &Rows, which: Range<usize>, b: *const f32, begins: bool) {
                 // SAFETY: see above.
-                unsafe { add_of::<$register, N>(entries, b, sums, begins) }
+                unsafe { add_of::<$register, N>(rows, which, b, begins) }
             }
             const ADD: [Add; SUMS] = [add::<1>, add::<2>, add::<3>, add::<4>, add::<5>, add::<6>, add::<7>, add::<8>];
             Zeros { width: <$register as Register>::COUNT, count, list, turn, add: ADD }
