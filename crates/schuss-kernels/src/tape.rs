@@ -38,8 +38,10 @@ pub enum Unary {
     Tanh,
     /// ln(1 + eˣ)
     Softplus,
-    /// Φ(x), the share of a standard normal distribution below x
-    NormalCdf,
+    /// x Φ(x), Φ the share of a standard normal distribution below x
+    Gelu,
+    /// its derivative, Φ(x) + x e^(−x²/2) / √(2π)
+    GeluSlope,
     /// the nearest number of bfloat16
     Bfloat16,
 }

@@ -1,5 +1,6 @@
 //! Every instruction against f64, and the same bits on every instruction set and at every place in a block.
 
+use schuss_kernels::math;
 use schuss_kernels::tape::{Argument, BLOCK, BOTH, Binary, Block, Element, Instruction, Moment, Operand, Unary, run};
 use schuss_kernels::{Buffer, Isa};
 
@@ -19,7 +20,8 @@ const UNARY: &[(Unary, F1)] = &[
     (Unary::Sigmoid, |x| 1.0 / (1.0 + (-x).exp())),
     (Unary::Tanh, f64::tanh),
     (Unary::Softplus, |x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
-    (Unary::NormalCdf, schuss_kernels::math::normal_cdf_f64),
+    (Unary::Gelu, |x| x * math::normal_cdf_f64(x)),
+    (Unary::GeluSlope, math::gelu_slope_f64),
     (Unary::Bfloat16, |x| {
         let unit = if x == 0.0 { 1.0 } else { 2f64.powi(x.abs().log2().floor() as i32 - 7) };
         (x / unit).round_ties_even() * unit

@@ -251,7 +251,8 @@ pub unsafe fn unary(f: Unary, a: Source, out: Out) {
             Unary::Sigmoid => map1(a, out, math::sigmoid),
             Unary::Tanh => map1(a, out, math::tanh),
             Unary::Softplus => map1(a, out, math::softplus),
-            Unary::NormalCdf => map1(a, out, math::normal_cdf),
+            Unary::Gelu => map1(a, out, math::gelu),
+            Unary::GeluSlope => map1(a, out, math::gelu_slope),
             Unary::Bfloat16 => map1(a, out, math::bfloat16),
         }
     }

@@ -39,8 +39,7 @@ impl Activation for Gelu {
     }
     fn build(&self, g: &mut Graph, x: Value) -> Result<Value> {
         if !self.approximate {
-            let share = g.normal_cdf(x)?;
-            return g.multiply(x, share);
+            return g.gelu(x);
         }
         // x + 0.044715 x³ as x (1 + 0.044715 x²).
         let square = g.square(x)?;

@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn views_are_moved_and_mirrored_and_their_shares_add_up() {
         let still = (1.0, vec![0.0, 1.0, 2.0, 3.0]);
-        assert_eq!(rows(Views::default()), [still.clone()]);
+        assert_eq!(rows(Views::default()), std::slice::from_ref(&still));
         let flip = Views { flip: true, shift: 0 };
         assert_eq!(rows(flip), [(0.5, still.1.clone()), (0.5, vec![3.0, 2.0, 1.0, 0.0])]);
         // Down and right: the first row is the second one, reflected, and begins with its second pixel.

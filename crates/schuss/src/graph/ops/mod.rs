@@ -23,6 +23,8 @@ mod elementwise;
 pub mod equal;
 mod example;
 pub mod exp;
+pub mod gelu;
+pub mod gelu_slope;
 pub mod greater;
 pub mod greater_equal;
 pub mod in_top_k;
@@ -36,7 +38,6 @@ pub mod maximum;
 pub mod minimum;
 pub mod multiply;
 pub mod negative;
-pub mod normal_cdf;
 pub mod one_hot;
 pub mod pad;
 pub mod pool_scatter;
@@ -113,6 +114,8 @@ pub const TABLE: &[Line] = &[
     divide::LINE,
     equal::LINE,
     exp::LINE,
+    gelu::LINE,
+    gelu_slope::LINE,
     greater::LINE,
     greater_equal::LINE,
     in_top_k::LINE,
@@ -125,7 +128,6 @@ pub const TABLE: &[Line] = &[
     minimum::LINE,
     multiply::LINE,
     negative::LINE,
-    normal_cdf::LINE,
     one_hot::LINE,
     pad::LINE,
     pool_scatter::LINE,
