@@ -86,10 +86,15 @@ unsafe fn map1(a: Source, out: Out, f: impl Fn(f32) -> f32) {
                     let whole = n / LANES * LANES;
                     for i in (0..whole).step_by(LANES) {
                         let mut x = lanes(a.add(i));
-                        x.iter_mut().for_each(|x| *x = f(*x));
+                        // No closure: a long function in one would be compiled for any processor.
+                        for x in &mut x {
+                            *x = f(*x);
+                        }
                         to.add(i).cast::<[f32; LANES]>().write_unaligned(x);
                     }
-                    (whole..n).for_each(|i| *to.add(i) = f(*a.add(i)));
+                    for i in whole..n {
+                        *to.add(i) = f(*a.add(i));
+                    }
                 }
                 Row::One(a) => {
                     let y = f(a);
