@@ -35,7 +35,8 @@ impl Views {
         let sizes = Sizes::of(shape)?;
         let most = sizes.height.min(sizes.width) - 1;
         if self.shift > most {
-            let message = format!("pictures are {}; they can be moved by at most {most} pixels", sizes.words());
+            let (words, shift) = (sizes.words(), self.shift);
+            let message = format!("pictures are {words}; they can be moved by at most {most} pixels, not by {shift}");
             return Err(Error::shape("shift-too-large", message));
         }
         let by = self.shift as i64;
