@@ -14,7 +14,7 @@ mod x86;
 pub(crate) use neon::Neon;
 #[cfg(target_arch = "x86_64")]
 // Not public: only functions that enable the instruction set may use them.
-pub(crate) use x86::{Avx2, Avx512};
+pub(crate) use x86::{Avx2, Avx512, list_chosen};
 
 /// A loop over rows without a loop: the compiler gives up unrolling the taller ones, and then keeps sums in memory.
 macro_rules! for_rows {

@@ -214,17 +214,7 @@ mod registers {
         unsafe fn list_nonzero(self, at: u32, step: u32, to: *mut Entry) -> usize {
             unsafe {
                 let some = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps());
-                let place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-                let steps = _mm512_mullo_epi32(place, _mm512_set1_epi32(step.cast_signed()));
-                let at = _mm512_add_epi32(steps, _mm512_set1_epi32(at.cast_signed()));
-                let at = _mm512_maskz_compress_epi32(some, at);
-                let value = _mm512_maskz_compress_epi32(some, _mm512_castps_si512(self.0));
-                // Places and numbers in turn.
-                let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-                let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
-                _mm512_storeu_si512(to.cast(), _mm512_permutex2var_epi32(at, low, value));
-                _mm512_storeu_si512(to.add(8).cast(), _mm512_permutex2var_epi32(at, high, value));
-                some.count_ones() as usize
+                list_chosen(some, _mm512_castps_si512(self.0), at, step, to)
             }
         }
         #[inline(always)]
@@ -239,6 +229,28 @@ mod registers {
                 unsafe { x.store_part(to.add(i * to_step), height) };
             }
         }
+    }
+}
+
+/// Lists the chosen numbers, as [`Register::list_nonzero`].
+///
+/// # Safety
+/// Sixteen entries can be written at `to`; the machine has AVX-512.
+#[inline(always)]
+pub unsafe fn list_chosen(some: __mmask16, numbers: __m512i, at: u32, step: u32, to: *mut Entry) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        let steps = _mm512_mullo_epi32(place, _mm512_set1_epi32(step.cast_signed()));
+        let at = _mm512_add_epi32(steps, _mm512_set1_epi32(at.cast_signed()));
+        let at = _mm512_maskz_compress_epi32(some, at);
+        let value = _mm512_maskz_compress_epi32(some, numbers);
+        // Places and numbers in turn.
+        let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+        _mm512_storeu_si512(to.cast(), _mm512_permutex2var_epi32(at, low, value));
+        _mm512_storeu_si512(to.add(8).cast(), _mm512_permutex2var_epi32(at, high, value));
+        some.count_ones() as usize
     }
 }
 

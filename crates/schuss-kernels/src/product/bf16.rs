@@ -3,6 +3,7 @@
 //! Both factors are copied together in pairs of inner steps: A in blocks of rows, B in panels of two registers. What k
 //! lacks to a whole pair is 0.
 
+use super::sparse::PAIRS;
 use super::{Kernel, Kernels, Matrix, Near};
 use crate::lane::{Avx512, Register, for_rows};
 use std::arch::x86_64::*;
@@ -17,7 +18,7 @@ pub(super) static KERNELS: Kernels = {
         ($($rows:literal)*) => { &[$([kernel::<$rows, 1>, kernel::<$rows, 2>]),*] };
     }
     const ALL: &[[Kernel; 2]] = kernels!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
-    Kernels { copies: true, pairs: true, ..Kernels::new(16, ALL.len(), ALL, pack) }
+    Kernels { copies: true, pairs: true, zeros: Some(&PAIRS), ..Kernels::new(16, ALL.len(), ALL, pack) }
 };
 
 /// Does this machine have the unit, and is it faster than multiplying and adding f32? Intel's takes twice as long.

@@ -9,13 +9,17 @@
 //!
 //! Where the second factor has more zeros, the transposed product is computed, and its tiles are turned.
 
-use super::{Beside, LINE, Matrix, Target, Tile};
+use super::{Beside, LINE, Matrix, Pack, Target, Tile};
 pub use crate::lane::Entry;
 use crate::lane::prefetch;
 use crate::tape::BLOCK;
 use std::ops::Range;
 
+#[cfg(target_arch = "x86_64")]
+mod pairs;
 mod registers;
+#[cfg(target_arch = "x86_64")]
+pub use pairs::PAIRS;
 #[cfg(target_arch = "aarch64")]
 pub use registers::NEON;
 pub use registers::PORTABLE;
@@ -36,20 +40,39 @@ struct Rows {
     sums: *mut f32,
     /// Numbers from one row's sums to the next.
     stride: usize,
+    /// From one of a block's panels to the next.
+    panel: usize,
 }
 
-/// What an instruction set brings.
+/// What an instruction set brings. Where its unit adds several products at a time, those are one step, which is left out if
+/// all of their numbers of A are 0.
 pub struct Zeros {
     /// Numbers in a register.
     width: usize,
-    /// `count(x, n)`: how many are not 0.
-    count: unsafe fn(*const f32, usize) -> usize,
-    /// `list(x, n, step, entries)`: lists those that are not 0.
+    /// Inner steps of A and B that are one.
+    together: usize,
+    /// `along(x, n)`: how many steps of n numbers of a row are not 0.
+    along: unsafe fn(*const f32, usize) -> usize,
+    /// `across(x, n)`: the same of the n rows that have their numbers of one step in these lines.
+    across: unsafe fn([*const f32; 2], usize) -> usize,
+    /// `list(x, n, step, entries)`: lists those steps of n numbers of a row that are not 0.
     list: unsafe fn(*const f32, usize, u32, *mut Entry) -> usize,
     /// `turn(from, step, [rows, columns], to, step)`: rows become columns.
     turn: unsafe fn(*const f32, usize, [usize; 2], *mut f32, usize),
+    /// `pack(k, columns, b, panel)`, where a block of B is not copied as it is, but in panels of so many columns.
+    pack: Option<(Pack, usize)>,
     /// By registers, less one.
     add: [Add; SUMS],
+    /// Most of the steps that may not be 0, of A and of B.
+    most: [f64; 2],
+}
+
+/// How a block of B lies: the numbers of a step and the next begin so far apart, those of a panel and the next so far.
+#[derive(Clone, Copy)]
+struct Block {
+    height: usize,
+    step: usize,
+    panel: usize,
 }
 
 /// Bytes of a block of B.
@@ -68,8 +91,6 @@ const LEAST_STEPS: usize = 16;
 const LEAST_TURNED: usize = 32;
 /// Above so many, lists of the rows that a block of B is worth copying for are too long.
 const MOST_STEPS: usize = LISTED / 64;
-/// Most of the numbers that may not be 0, of A and of B.
-const MOST: [f64; 2] = [0.65, 0.62];
 /// Rows whose neighbours in other arrays are asked for at a time.
 const BROUGHT: usize = 2;
 /// Columns of a turned tile.
@@ -87,24 +108,20 @@ struct Sizes {
 
 impl Sizes {
     fn new(zeros: &Zeros, rows: usize, k: usize) -> Self {
-        let strip = (LISTED / k).min(ROWS).min(rows);
+        let all = k.div_ceil(zeros.together);
+        let strip = (LISTED / all).min(ROWS).min(rows);
         // A list may be written to a register's length behind its end.
-        Sizes { strip, list: k + zeros.width, blocks: k.div_ceil(steps(SUMS * zeros.width)) }
+        Sizes { strip, list: all + zeros.width, blocks: all.div_ceil(zeros.block(SUMS * zeros.width).height) }
     }
     /// Numbers for the lists, for where each block's begin in them, for the sums, for a block of B, and for rows of A; each
     /// a whole number of lines.
     fn parts(&self, zeros: &Zeros) -> [usize; 5] {
         let lists = self.strip * self.list * (size_of::<Entry>() / size_of::<f32>());
         let sums = self.strip * (SUMS * zeros.width).next_multiple_of(LINE);
-        let columns = TURNED * steps(zeros.width);
+        let columns = TURNED * zeros.block(1).height * zeros.together;
         let all = [lists, (self.blocks + 1) * self.strip, sums, NEAR / size_of::<f32>(), columns];
         all.map(|n| n.next_multiple_of(LINE))
     }
-}
-
-/// Inner steps of a block so wide.
-fn steps(width: usize) -> usize {
-    NEAR / size_of::<f32>() / width
 }
 
 /// Can products of so many rows and steps be left out?
@@ -113,6 +130,13 @@ fn possible(rows: usize, k: usize) -> bool {
 }
 
 impl Zeros {
+    /// A block of so many columns.
+    fn block(&self, columns: usize) -> Block {
+        let step = self.pack.map_or(columns.next_multiple_of(self.width), |(_, panel)| panel);
+        let height = NEAR / size_of::<f32>() / columns.next_multiple_of(step);
+        Block { height, step, panel: height * step }
+    }
+
     /// Numbers of scratch memory that [`Self::run`] needs.
     pub fn scratch_len(&self, rows: usize, k: usize) -> usize {
         if possible(rows, k) { LINE + Sizes::new(self, rows, k).parts(self).iter().sum::<usize>() } else { 0 }
@@ -139,10 +163,10 @@ impl Zeros {
         let sizes = || Sizes::new(self, rows.len(), k);
         // SAFETY: the caller's promise, and scratch memory for these sizes.
         unsafe {
-            let of_a = self.nonzero(rows, cols, k, a, MOST[0]);
+            let of_a = self.nonzero(rows, cols, k, a, self.most[0]);
             // Only where the columns of A lie together are they the rows that sums are made of.
             let long = a.row_stride == 1 && cols.len() >= LEAST_TURNED;
-            let of_b = if long { self.nonzero(cols, rows, k, turned(b), MOST[1]) } else { None };
+            let of_b = if long { self.nonzero(cols, rows, k, turned(b), self.most[1]) } else { None };
             match (of_a, of_b) {
                 (None, None) => return Some(target),
                 (Some(of_a), of_b) if of_b.is_none_or(|of_b| of_a <= of_b) => {
@@ -157,18 +181,27 @@ impl Zeros {
         None
     }
 
-    /// The share of these rows' numbers that are not 0, where it is below `most`.
+    /// The share of these rows' steps that are not 0, where it is below `most`.
     unsafe fn nonzero(&self, rows: &Range<usize>, cols: &Range<usize>, k: usize, a: Matrix, most: f64) -> Option<f64> {
         if !possible(rows.len(), k) || cols.len() < LEAST_COLS || (a.row_stride != 1 && a.col_stride != 1) {
             return None;
         }
-        let (lines, length, step) =
-            if a.col_stride == 1 { (rows.len(), k, a.row_stride) } else { (k, rows.len(), a.col_stride) };
+        let along = a.col_stride == 1;
+        let (lines, length, step) = if along { (rows.len(), k, a.row_stride) } else { (k, rows.len(), a.col_stride) };
         let first = a.ptr.wrapping_add(rows.start * a.row_stride);
+        let line = |i: usize| first.wrapping_add(i.min(lines - 1) * step);
         let few = |lines: usize| {
-            // SAFETY: the caller's promise.
-            let found = (0..lines).map(|i| unsafe { (self.count)(first.wrapping_add(i * step), length) });
-            Some(found.sum::<usize>() as f64 / (lines * length) as f64).filter(|share| *share < most)
+            let (found, all) = if along {
+                // SAFETY: the caller's promise.
+                let found = (0..lines).map(|i| unsafe { (self.along)(line(i), length) });
+                (found.sum::<usize>(), lines * length.div_ceil(self.together))
+            } else {
+                let firsts = (0..lines).step_by(self.together);
+                // SAFETY: as above.
+                let found = firsts.map(|i| unsafe { (self.across)([line(i), line(i + 1)], length) });
+                (found.sum::<usize>(), lines.div_ceil(self.together) * length)
+            };
+            Some(found as f64 / all as f64).filter(|share| *share < most)
         };
         // A first look says no where most numbers are something.
         few(lines.min(1024_usize.div_ceil(length)))?;
@@ -198,25 +231,26 @@ impl Zeros {
         // Columns in equal parts of whole registers.
         let registers = cols.len().div_ceil(self.width);
         let width = registers.div_ceil(registers.div_ceil(SUMS)) * self.width;
-        let (stride, height, none) = (width.next_multiple_of(LINE), steps(width), Beside::default());
+        let (stride, shape, none) = (width.next_multiple_of(LINE), self.block(width), Beside::default());
+        let all = k.div_ceil(self.together);
         for row in rows.clone().step_by(sizes.strip) {
             let strip = sizes.strip.min(rows.end - row);
             let from = Matrix { ptr: a.ptr.wrapping_add(row * a.row_stride), ..a };
             // SAFETY: the rows are within A; the lists have room for all of their numbers.
-            unsafe { self.list(from, [strip, k], [height, width], (lists, sizes.list), starts, columns) };
+            unsafe { self.list(from, [strip, k], shape, (lists, sizes.list), starts, columns) };
             for col in cols.clone().step_by(width) {
                 let n = width.min(cols.end - col);
                 let add = self.add[n.div_ceil(self.width) - 1];
-                for (number, first) in (0..k).step_by(height).enumerate() {
-                    let steps = height.min(k - first);
-                    let ptr = b.ptr.wrapping_add(first * b.row_stride + col * b.col_stride);
-                    let ends = first + steps == k;
+                for (number, first) in (0..all).step_by(shape.height).enumerate() {
+                    let part = self.inner(k, first, shape);
+                    let ptr = b.ptr.wrapping_add(part.start * b.row_stride + col * b.col_stride);
+                    let ends = part.end == k;
                     // SAFETY: the block is within B and has room for it; lists lead to its rows; the sums have room for
                     // rows of `width`.
                     unsafe {
-                        self.copy(Matrix { ptr, ..b }, steps, n, block, width);
+                        self.copy(Matrix { ptr, ..b }, part.len(), n, block, shape);
                         let (from, to) = (starts.add(number * strip), starts.add((number + 1) * strip));
-                        let rows = Rows { lists, list: sizes.list, from, to, sums, stride };
+                        let rows = Rows { lists, list: sizes.list, from, to, sums, stride, panel: shape.panel };
                         let beside =
                             if let (true, Target::Tiles(_, beside)) = (ends, &target) { *beside } else { none };
                         let some = if beside.arrays.is_empty() { strip } else { BROUGHT };
@@ -272,28 +306,29 @@ impl Zeros {
         &self,
         a: Matrix,
         [strip, k]: [usize; 2],
-        [height, width]: [usize; 2],
+        shape: Block,
         (lists, list): (*mut Entry, usize),
         starts: *mut u32,
         columns: *mut f32,
     ) {
         let together = if a.col_stride == 1 { strip } else { TURNED };
+        let stride = shape.height * self.together;
         // SAFETY: the caller's promise.
         unsafe {
             std::slice::from_raw_parts_mut(starts, strip).fill(0);
-            for (block, first) in (0..k).step_by(height).enumerate() {
-                let steps = height.min(k - first);
+            for (block, first) in (0..k.div_ceil(self.together)).step_by(shape.height).enumerate() {
+                let part = self.inner(k, first, shape);
                 for row in (0..strip).step_by(together) {
                     let rows = together.min(strip - row);
-                    let mut x = Matrix { ptr: a.ptr.add(row * a.row_stride + first * a.col_stride), ..a };
+                    let mut x = Matrix { ptr: a.ptr.add(row * a.row_stride + part.start * a.col_stride), ..a };
                     if a.col_stride != 1 {
-                        (self.turn)(x.ptr, a.col_stride, [steps, rows], columns, height);
-                        x = Matrix { ptr: columns, row_stride: height, col_stride: 1 };
+                        (self.turn)(x.ptr, a.col_stride, [part.len(), rows], columns, stride);
+                        x = Matrix { ptr: columns, row_stride: stride, col_stride: 1 };
                     }
                     for i in 0..rows {
                         let before = *starts.add(block * strip + row + i);
                         let to = lists.add((row + i) * list + before as usize);
-                        let found = (self.list)(x.ptr.add(i * x.row_stride), steps, width as u32, to);
+                        let found = (self.list)(x.ptr.add(i * x.row_stride), part.len(), shape.step as u32, to);
                         *starts.add((block + 1) * strip + row + i) = before + found as u32;
                     }
                 }
@@ -301,19 +336,29 @@ impl Zeros {
         }
     }
 
-    /// Copies some rows of B, `n` columns each, to rows of `width`.
-    unsafe fn copy(&self, b: Matrix, steps: usize, n: usize, to: *mut f32, width: usize) {
+    /// The inner steps of the block that begins with this step.
+    fn inner(&self, k: usize, first: usize, shape: Block) -> Range<usize> {
+        first * self.together..k.min((first + shape.height) * self.together)
+    }
+
+    /// Copies `k` rows of B, `n` columns each.
+    unsafe fn copy(&self, b: Matrix, k: usize, n: usize, to: *mut f32, shape: Block) {
         // SAFETY: the caller's promise.
         unsafe {
-            if b.col_stride == 1 {
-                for i in 0..steps {
-                    to.add(i * width).copy_from_nonoverlapping(b.ptr.add(i * b.row_stride), n);
+            if let Some((pack, width)) = self.pack {
+                for (panel, col) in (0..n).step_by(width).enumerate() {
+                    let b = Matrix { ptr: b.ptr.add(col * b.col_stride), ..b };
+                    pack(k, width.min(n - col), b, to.add(panel * shape.panel));
+                }
+            } else if b.col_stride == 1 {
+                for i in 0..k {
+                    to.add(i * shape.step).copy_from_nonoverlapping(b.ptr.add(i * b.row_stride), n);
                 }
             } else if b.row_stride == 1 {
-                (self.turn)(b.ptr, b.col_stride, [n, steps], to, width);
+                (self.turn)(b.ptr, b.col_stride, [n, k], to, shape.step);
             } else {
-                for (i, j) in (0..steps).flat_map(|i| (0..n).map(move |j| (i, j))) {
-                    *to.add(i * width + j) = *b.ptr.add(i * b.row_stride + j * b.col_stride);
+                for (i, j) in (0..k).flat_map(|i| (0..n).map(move |j| (i, j))) {
+                    *to.add(i * shape.step + j) = *b.ptr.add(i * b.row_stride + j * b.col_stride);
                 }
             }
         }

@@ -52,9 +52,14 @@ macro_rules! zeros {
     ($all:ident, $register:ty $(, $feature:literal)?) => {
         pub static $all: Zeros = {
             $(#[target_feature(enable = $feature)])?
-            unsafe fn count(x: *const f32, n: usize) -> usize {
+            unsafe fn along(x: *const f32, n: usize) -> usize {
                 // SAFETY: the caller's promise, as in all of these.
                 unsafe { count_nonzero::<$register>(x, n) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn across(x: [*const f32; 2], n: usize) -> usize {
+                // SAFETY: see above.
+                unsafe { count_nonzero::<$register>(x[0], n) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn list(x: *const f32, n: usize, step: u32, to: *mut Entry) -> usize {
@@ -72,7 +77,8 @@ macro_rules! zeros {
                 unsafe { add_of::<$register, N>(rows, which, b, begins) }
             }
             const ADD: [Add; SUMS] = [add::<1>, add::<2>, add::<3>, add::<4>, add::<5>, add::<6>, add::<7>, add::<8>];
-            Zeros { width: <$register as Register>::COUNT, count, list, turn, add: ADD }
+            let width = <$register as Register>::COUNT;
+            Zeros { width, together: 1, along, across, list, turn, pack: None, add: ADD, most: [0.65, 0.62] }
         };
     };
 }
