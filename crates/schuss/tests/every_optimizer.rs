@@ -469,6 +469,21 @@ fn only_gradient_descent_takes_all_samples_at_once() {
     assert_eq!(full, ["gradient_descent"]);
 }
 
+/// As pixels that are always 0 and units that are never active have no derivative.
+#[test]
+fn rows_and_columns_without_a_gradient_stay_finite() {
+    let start = [("kernel".to_owned(), vec![3, 4], (0..12).map(|i| 0.1 * f64::from(i)).collect())];
+    let gradient = (0..12).map(|i| if i < 4 || i % 4 == 0 { 0.0 } else { 1e-3 * f64::from(i - 7) }).collect::<Vec<_>>();
+    let gradients = vec![vec![gradient]; 3];
+    for (entry, optimizer) in table() {
+        if matches!(optimizer.rule.update(), Update::Search(_)) {
+            continue;
+        }
+        let steps = walk_f32(Isa::detect(), &optimizer, &start, &gradients, &[0.01; 3]);
+        assert!(steps.iter().all(|after| after.theta.iter().all(|x| x.is_finite())), "{}", entry.name);
+    }
+}
+
 /// A rule on whole arrays sums in another order: near the reference, and the same bits on every instruction set is not
 /// asked for.
 #[test]

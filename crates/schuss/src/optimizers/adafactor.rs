@@ -194,13 +194,14 @@ impl GraphRule for Adafactor {
         let [rho, share] = numbers else { unreachable!("it has 2") };
         let [least_mean, least_scale, one] = [self.epsilon_1, self.epsilon_2, 1.0].map(|x| g.constant(x));
         let (least_mean, least_scale, one) = (least_mean?, least_scale?, one?);
-        let (least, over_clip) = (g.constant(self.epsilon_1 * self.epsilon_1)?, g.constant(1.0 / self.clip)?);
+        let over_clip = g.constant(1.0 / self.clip)?;
         for Tensor { theta, gradient, states, .. } in tensors {
             let mut s = g.square(*gradient)?;
             if self.form != Form::Torch {
                 s = g.add(s, least_mean)?;
             }
-            let v = if let Some(axes) = self.axes(&g.shape(*theta).sizes(1)) {
+            // √v; of the row and the column apart, whose product can be too small for f32.
+            let mut root = if let Some(axes) = self.axes(&g.shape(*theta).sizes(1)) {
                 for (state, axis) in states.iter_mut().zip(axes) {
                     let mean = mean_over(g, s, axis)?;
                     *state = super::whole::average(g, *state, mean, *share)?;
@@ -210,13 +211,15 @@ impl GraphRule for Adafactor {
                     mean = g.maximum(mean, least_mean)?;
                 }
                 let row = g.divide(states[0], mean)?;
-                g.multiply(row, states[1])?
+                let (row, column) = (g.sqrt(row)?, g.sqrt(states[1])?);
+                g.multiply(row, column)?
             } else {
                 states[0] = super::whole::average(g, states[0], s, *share)?;
-                states[0]
+                g.sqrt(states[0])?
             };
-            let v = if self.form == Form::Torch { g.maximum(v, least)? } else { v };
-            let root = g.sqrt(v)?;
+            if self.form == Form::Torch {
+                root = g.maximum(root, least_mean)?;
+            }
             let u = g.divide(*gradient, root)?;
             let over = root_mean_square(g, u)?;
             let over = g.multiply(over, over_clip)?;
