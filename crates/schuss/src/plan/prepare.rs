@@ -142,10 +142,13 @@ fn summed(g: &mut Graph, x: Value, target: &Shape, batch: usize) -> Result<Value
             return g.multiply(sum, inputs[i]);
         }
     }
-    let x = match in_parts(g, x, target, batch) {
-        Some(parts) => g.apply(SumParts { parts }, &[x])?,
-        None => sum_apart(g, x, target, batch)?,
-    };
+    if let Some(parts) = in_parts(g, x, target, batch) {
+        let parts = g.apply(SumParts { parts }, &[x])?;
+        let row = Shape::new(g.shape(parts).dims()[1..].to_vec());
+        let sum = g.sum_to(parts, &row)?;
+        return g.reshape(sum, target);
+    }
+    let x = sum_apart(g, x, target, batch)?;
     g.sum_to(x, target)
 }
 

@@ -96,5 +96,7 @@ fn image_examples() -> Vec<(Vec<usize>, AnyLayer)> {
     add(&[5, 3], Arc::new(Softmax));
     add(&[3, 2, 5], Arc::new(PReLU::new().shared_axes(&[1, 2]).alpha_initializer(start)));
     add(&[5], Arc::new(PReLU::new().alpha_regularizer("l2(0.5)")));
+    // So many places of 17 samples are summed in parts.
+    add(&[6, 6, 2], Arc::new(PReLU::new().shared_axes(&[1, 2]).alpha_initializer(start)));
     all
 }
