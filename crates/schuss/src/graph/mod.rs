@@ -74,6 +74,8 @@ pub struct Node {
 pub struct Graph {
     nodes: Vec<Node>,
     known: HashMap<(TypeId, String, Vec<Value>), Value>,
+    /// The leaves by source and name.
+    leaves: HashMap<Source, HashMap<String, Value>>,
 }
 
 impl Graph {
@@ -97,6 +99,9 @@ impl Graph {
             return Ok(value);
         }
         let value = Value(u32::try_from(self.nodes.len()).expect("fewer than 2³² nodes"));
+        if let Some(leaf) = (op.as_ref() as &dyn Any).downcast_ref::<Input>() {
+            self.leaves.entry(leaf.source).or_default().entry(leaf.name.clone()).or_insert(value);
+        }
         self.nodes.push(Node { op: op.clone(), inputs: inputs.to_vec(), shape });
         self.known.insert(key, value);
         Ok(value)
@@ -124,8 +129,7 @@ impl Graph {
     }
     /// The leaf of that name and source.
     pub fn find(&self, source: Source, name: &str) -> Option<Value> {
-        let is = |v: &Value| self.operation::<Input>(*v).is_some_and(|i| i.source == source && i.name == name);
-        self.values().find(is)
+        self.leaves.get(&source)?.get(name).copied()
     }
     /// Which nodes are needed for these values.
     pub fn needed_for(&self, outputs: &[Value]) -> Vec<bool> {

@@ -6,6 +6,7 @@ use crate::optimizers::{Initial, Rules, average_name, slow_name};
 use crate::random::Stream;
 use schuss_kernels::{Buffer, Codec, codec};
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// A named array: a parameter, a buffer, or a number kept beside each element of a parameter.
 #[derive(Clone, Debug)]
@@ -65,6 +66,8 @@ pub enum Role {
 #[derive(Clone, Debug, Default)]
 pub struct Variables {
     list: Vec<Variable>,
+    /// The place of each name.
+    places: HashMap<String, usize>,
     buffers: Vec<Buffer>,
     version: u64,
 }
@@ -148,6 +151,7 @@ impl Variables {
             let message = format!("variable {} of shape {:?} does not fit in memory", variable.name, variable.shape);
             Error::value("too-large", message)
         })?;
+        self.places.entry(variable.name.clone()).or_insert(self.list.len());
         self.list.push(variable);
         self.buffers.push(buffer);
         Ok(self.list.len() - 1)
@@ -158,7 +162,7 @@ impl Variables {
     }
     /// The place of the variable of that name.
     pub fn find(&self, name: &str) -> Option<usize> {
-        self.list.iter().position(|v| v.name == name)
+        self.places.get(name).copied()
     }
     /// The places of the parameters.
     pub fn parameters(&self) -> impl Iterator<Item = usize> {

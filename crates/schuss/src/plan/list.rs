@@ -38,6 +38,8 @@ use schuss_kernels::rows::{RowFold, RowMap};
 use schuss_kernels::symmetric::Symmetric;
 use schuss_kernels::tape::Element;
 use schuss_kernels::windows::WindowMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// What a step computes before element-wise operations follow.
 #[derive(Clone, Debug, PartialEq)]
@@ -517,15 +519,27 @@ impl<'g> List<'g> {
     /// Puts the steps into an order in which they can be computed, keeping the present one where it is free to:
     /// `after[i]` are further steps that step i must follow. Nothing changes and the answer is no if there is none.
     pub fn sort(&mut self, after: &[Vec<usize>]) -> bool {
-        let mut waits = self.dependencies();
-        waits.iter_mut().zip(after).for_each(|(w, a)| w.extend(a));
-        let mut order: Vec<usize> = Vec::new();
-        let mut placed = vec![false; self.steps.len()];
-        while order.len() < self.steps.len() {
-            let ready = |i: &usize| !placed[*i] && waits[*i].iter().all(|&w| placed[w] || w == *i);
-            let Some(next) = (0..self.steps.len()).find(ready) else { return false };
-            placed[next] = true;
+        let count = self.steps.len();
+        let (mut followers, mut left) = (vec![Vec::new(); count], vec![0; count]);
+        for (i, waits) in self.dependencies().iter().enumerate() {
+            for &w in waits.iter().chain(after.get(i).into_iter().flatten()).filter(|w| **w != i) {
+                followers[w].push(i);
+                left[i] += 1;
+            }
+        }
+        let mut ready: BinaryHeap<Reverse<usize>> = (0..count).filter(|i| left[*i] == 0).map(Reverse).collect();
+        let mut order = Vec::with_capacity(count);
+        while let Some(Reverse(next)) = ready.pop() {
             order.push(next);
+            for &i in &followers[next] {
+                left[i] -= 1;
+                if left[i] == 0 {
+                    ready.push(Reverse(i));
+                }
+            }
+        }
+        if order.len() < count {
+            return false;
         }
         let mut steps: Vec<Option<Step>> = std::mem::take(&mut self.steps).into_iter().map(Some).collect();
         self.steps = order.into_iter().map(|i| steps[i].take().expect("each step is placed once")).collect();
