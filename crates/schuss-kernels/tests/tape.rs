@@ -127,15 +127,20 @@ fn results_may_go_to_where_an_operand_stands() {
         for cols in [16, 31] {
             let (mut block, mut sums, mut scratch) = (x.clone(), x.clone(), Buffer::zeros(BLOCK));
             let arguments = [Argument::Block, Argument::Number(2.0), Argument::Operand(0)];
-            let tape = [Instruction { element: Element::Both(Binary::Multiply, Binary::Add), arguments }];
+            let sum = Instruction { element: Element::Both(Binary::Multiply, Binary::Add), arguments };
+            let square = Instruction { element: Element::Unary(Unary::Square), arguments: [Argument::Operand(0); 3] };
             let (ptr, to, width) = (block.as_mut_ptr(), sums.as_mut_ptr(), cols as u64);
             let operands = [Operand { ptr: to, row_stride: STRIDE, col_stride: 1 }];
             let what = Block { ptr, rows: ROWS, cols, stride: STRIDE, first: 0, width, sample: 0, next: None };
             let (moment, place) = (Moment::default(), Some((to, STRIDE)));
             // SAFETY: as above.
-            unsafe { run(isa, &tape, what, &operands, &moment, scratch.as_mut_ptr(), place) };
+            unsafe {
+                run(isa, &[sum], what, &operands, &moment, scratch.as_mut_ptr(), place);
+                run(isa, &[square], what, &operands, &moment, scratch.as_mut_ptr(), place);
+            }
             for i in (0..ROWS * STRIDE).filter(|i| i % STRIDE < cols) {
-                assert_eq!(sums[i], x[i] * 2.0 + x[i], "{isa:?}, {cols} columns");
+                let sum = x[i] * 2.0 + x[i];
+                assert_eq!(sums[i], sum * sum, "{isa:?}, {cols} columns");
             }
         }
     }

@@ -84,6 +84,9 @@ unsafe fn map1(a: Source, out: Out, f: impl Fn(f32) -> f32) {
             match a.row(row) {
                 Row::Stretch(a) => {
                     let whole = n / LANES * LANES;
+                    // A rest is computed with the numbers in front of it again, read before they may be written.
+                    let again = n > whole && whole > 0;
+                    let mut last = if again { lanes(a.add(n - LANES)) } else { [0.0; LANES] };
                     for i in (0..whole).step_by(LANES) {
                         let mut x = lanes(a.add(i));
                         // No closure: a long function in one would be compiled for any processor.
@@ -91,6 +94,13 @@ unsafe fn map1(a: Source, out: Out, f: impl Fn(f32) -> f32) {
                             *x = f(*x);
                         }
                         to.add(i).cast::<[f32; LANES]>().write_unaligned(x);
+                    }
+                    if again {
+                        for x in &mut last {
+                            *x = f(*x);
+                        }
+                        to.add(n - LANES).cast::<[f32; LANES]>().write_unaligned(last);
+                        continue;
                     }
                     for i in whole..n {
                         *to.add(i) = f(*a.add(i));
