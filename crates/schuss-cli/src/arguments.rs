@@ -3,8 +3,20 @@
 use crate::shortcuts::Shortcuts;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
-use schuss::Error;
+use schuss::plan::MOST_THREADS;
+use schuss::{Error, Result};
 use std::path::PathBuf;
+
+/// How many threads are asked for, if any number is.
+pub fn threads(asked: Option<usize>) -> Result<Option<usize>> {
+    match asked {
+        Some(n) if !(1..=MOST_THREADS).contains(&n) => {
+            let message = format!("--threads is {n}; allowed is a whole number from 1 to {MOST_THREADS}");
+            Err(Error::value("value-not-allowed", message))
+        }
+        asked => Ok(asked),
+    }
+}
 
 const EXAMPLES: &str = "\
 Examples:
@@ -193,10 +205,10 @@ pub struct Bench {
     /// Workloads with commas between, or all
     #[arg(long, value_name = "A,B|all", default_value = "all")]
     pub work: String,
-    /// Optimizers to update with where gradients are given (adam10m): names with commas between, or all [adam]
+    /// Optimizers in place of the work's own (of Adam for adam10m): names with commas between, or all
     #[arg(long, value_name = "A,B|all")]
     pub optimizer: Option<String>,
-    /// One of that optimizer's settings, as state=int8
+    /// One of those optimizers' settings, as state=int8
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
     /// What products are made of: f32, bf16, f32x3, auto

@@ -69,11 +69,13 @@ pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
             if flop > 0 {
                 line["mflop"] = json!(flop as f64 * 1e-6);
             }
-            if bench.is_update() {
+            if bench.is_update() || rule.is_some() {
                 line["optimizer"] = json!(bench.optimizer());
-                if !arguments.set.is_empty() {
-                    line["set"] = json!(arguments.set);
-                }
+            }
+            if !arguments.set.is_empty() {
+                line["set"] = json!(arguments.set);
+            }
+            if bench.is_update() {
                 line["gb_per_s"] = json!(rounded(bench.bytes() as f64 / median * 1e-12));
             }
             out.line(line)?;
@@ -109,11 +111,8 @@ fn isa() -> Result<Isa> {
 }
 
 fn threads(arguments: &arguments::Bench) -> Result<usize> {
-    match arguments.threads {
-        Some(0) => Err(Error::value("value-not-allowed", "--threads is 0; it is at least 1").into()),
-        Some(threads) => Ok(threads),
-        None => Ok(std::thread::available_parallelism().map_or(1, |n| n.get())),
-    }
+    let asked = arguments::threads(arguments.threads)?;
+    Ok(asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get())))
 }
 
 /// What the machine can do at best.

@@ -3,10 +3,10 @@
 use crate::arguments;
 use crate::output::{Output, Result, tell};
 use crate::text::{count, number, table};
+use schuss::Model;
 use schuss::data::readers::file::show;
 use schuss::data::{Options, Samples, open_for};
 use schuss::train::{ClassRow, Scores};
-use schuss::{Error, Model};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
@@ -39,8 +39,7 @@ pub fn evaluate(arguments: &arguments::Evaluate, out: &mut Output) -> Result {
 pub fn open(model: &Path, threads: Option<usize>, views: &arguments::Views) -> Result<Model> {
     let model = Model::load(model)?;
     let model = model.flip_averaging(views.flip_averaging).shift_averaging(views.shift_averaging);
-    Ok(match threads {
-        Some(0) => return Err(Error::value("value-not-allowed", "--threads is 0; it is at least 1").into()),
+    Ok(match arguments::threads(threads)? {
         Some(threads) => model.threads(threads),
         None => model,
     })

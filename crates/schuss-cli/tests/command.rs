@@ -217,6 +217,11 @@ fn wrong_input_gets_one_line() {
         ("train --loss cros", 2, "unknown-name"),
         ("train --set optimizer.beta_3=0.9", 2, "unknown-setting"),
         ("train --set optimizer.beta_1=1.5", 2, "value-not-allowed"),
+        ("train --threads 20000", 2, "value-not-allowed"),
+        ("bench --work tiny --threads 20000", 2, "value-not-allowed"),
+        ("bench --work tiny --optimizer lbfgs", 2, "several-passes"),
+        ("bench --work tiny --set beta_1=0.5", 2, "settings-of-no-optimizer"),
+        ("trace --optimizer adam --start 1,1 --surface beale --steps 99999999999", 2, "value-not-allowed"),
         ("train --learning-rate nan", 2, "value-not-allowed"),
         ("train --learning-rate -1", 2, "value-not-allowed"),
         ("train --set model.units=[0]", 2, "value-not-allowed"),
@@ -292,6 +297,8 @@ fn whatever_is_listed_can_be_explained() {
     let line = folder.text("bench --work tiny --seconds 0.1 --json");
     let row: Value = serde_json::from_str(line.trim()).unwrap();
     assert!(row["peer"] == "schuss" && row["samples_per_s"].as_f64().unwrap() > 0.0, "{row}");
+    let line = folder.text("bench --work tiny --optimizer lion --set beta_1=0.8 --seconds 0.1 --json");
+    assert!(line.contains(r#""optimizer":"lion""#), "{line}");
 }
 
 #[test]

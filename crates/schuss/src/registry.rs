@@ -101,8 +101,8 @@ pub enum Allowed {
     Ints(i64, i64),
     /// Any words, several.
     Texts,
-    /// A whole number of at least 1, or one of these words.
-    CountOr(&'static [&'static str]),
+    /// A whole number from the first to the second, or one of these words.
+    IntOr(i64, i64, &'static [&'static str]),
     /// A whole number from the first to the second, or a list of such, or one of these words.
     IntOrInts(i64, i64, &'static [&'static str]),
     /// A finite number of at least 0, or one of these words.
@@ -141,7 +141,7 @@ impl fmt::Display for Allowed {
             Allowed::Ints(lo, i64::MAX) => write!(f, "a list of whole numbers of at least {lo}"),
             Allowed::Ints(lo, hi) => write!(f, "a list of whole numbers from {lo} to {hi}"),
             Allowed::Texts => f.write_str("a list of names"),
-            Allowed::CountOr(words) => write!(f, "a whole number of at least 1, or {}", words.join(", or ")),
+            Allowed::IntOr(lo, hi, words) => write!(f, "{}, or {}", Allowed::Int(*lo, *hi), words.join(", or ")),
             Allowed::IntOrInts(lo, hi, words) => {
                 match hi {
                     &i64::MAX => write!(f, "a whole number of at least {lo}, or a list of them")?,
@@ -199,14 +199,13 @@ impl Allowed {
             (Allowed::Fraction, Argument::Float(x)) => (0.0..1.0).contains(x),
             (
                 Allowed::OneOf(words)
-                | Allowed::CountOr(words)
+                | Allowed::IntOr(_, _, words)
                 | Allowed::IntOrInts(_, _, words)
                 | Allowed::NotNegativeOr(words),
                 Argument::Text(s),
             ) => words.contains(&s.as_str()),
-            (Allowed::IntOrInts(lo, hi, _), Argument::Int(i)) => (lo..=hi).contains(i),
+            (Allowed::IntOr(lo, hi, _) | Allowed::IntOrInts(lo, hi, _), Argument::Int(i)) => (lo..=hi).contains(i),
             (Allowed::NotNegativeOr(_), Argument::Float(x)) => x.is_finite() && *x >= 0.0,
-            (Allowed::CountOr(_), Argument::Int(i)) => *i >= 1,
             (Allowed::Numbers, Argument::List(l)) => l.iter().all(|a| matches!(a, Argument::Float(x) if x.is_finite())),
             (Allowed::Range(lo, hi) | Allowed::Pair(lo, hi), Argument::Float(x)) => lo <= *x && *x <= hi,
             (Allowed::Pair(lo, hi), Argument::List(l)) if l.len() == 2 => {

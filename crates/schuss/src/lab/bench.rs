@@ -194,25 +194,34 @@ pub struct Bench {
 }
 
 impl Workload {
-    /// Builds what is timed. Where gradients are given, another optimizer may stand in Adam's
-    /// place, with settings as `state = 'int8'`.
+    /// Builds what is timed; with another optimizer, and settings of it as `state = 'int8'`, in place of its own (of Adam,
+    /// where gradients are given). Errors: `settings-of-no-optimizer`,
+    /// `several-passes`, and those of optimizers.
     pub fn start(self, optimizer: Option<&str>, given: &[String], options: Options) -> Result<Bench> {
+        let asked = |name: &str| {
+            let words = if given.is_empty() { name.to_owned() } else { format!("{name}({})", given.join(", ")) };
+            Choice::from_words(&optimizers::registry(), &words).get().cloned()
+        };
         match self {
-            Workload::Training { optimizer, .. } if !given.is_empty() => {
+            Workload::Training { optimizer: own, .. } if optimizer.is_none() && !given.is_empty() => {
                 let message =
-                    format!("this work trains with {optimizer} as it is; settings are for updates alone, adam10m");
-                Err(Error::value("settings-of-no-update", message))
+                    format!("this work trains with {own} as it is; settings are for an optimizer that is named, too");
+                Err(Error::value("settings-of-no-optimizer", message))
             }
-            Workload::Training { input, layers, batch, optimizer, settings } => {
+            Workload::Training { input, layers, batch, optimizer: own, settings } => {
                 let settings = settings.iter().map(|(name, x)| ((*name).to_owned(), Argument::Float(*x)));
-                let optimizer = optimizers::registry().make(optimizer, &settings.collect::<Vec<_>>())?;
+                let optimizer = match optimizer {
+                    Some(name) => asked(name)?,
+                    None => optimizers::registry().make(own, &settings.collect::<Vec<_>>())?,
+                };
+                if !optimizer.evaluates_once() {
+                    let message = format!("{} takes several passes for a step; what is timed is one", optimizer.name);
+                    return Err(Error::value("several-passes", message));
+                }
                 Bench::training(&layers(Network::new(input)), batch, &optimizer, options)
             }
             Workload::Update { tensors, shape } => {
-                let words = format!("{}({})", optimizer.unwrap_or("adam"), given.join(", "));
-                let words = if given.is_empty() { optimizer.unwrap_or("adam") } else { &words };
-                let optimizer = Choice::from_words(&optimizers::registry(), words);
-                Bench::update(tensors, &shape, optimizer.get()?, options)
+                Bench::update(tensors, &shape, &asked(optimizer.unwrap_or("adam"))?, options)
             }
         }
     }

@@ -38,6 +38,8 @@ pub struct TraceStep {
     pub state: State,
 }
 
+/// Steps on a surface at most: all are kept.
+const MOST: usize = 1_000_000;
 /// The parameter's name.
 const THETA: &str = "theta";
 
@@ -67,6 +69,10 @@ pub fn trace(
         Gradients::Given(rows) => rows.len(),
         Gradients::Of(surface, steps) => {
             surface.takes(start.len())?;
+            if steps > MOST {
+                let message = format!("{steps} steps are asked for; allowed are up to {MOST}");
+                return Err(Error::value("value-not-allowed", message));
+            }
             steps
         }
     };

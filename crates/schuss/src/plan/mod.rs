@@ -28,10 +28,13 @@ pub fn passes() -> Vec<(&'static str, &'static str)> {
     passes::pages()
 }
 
+/// Threads at most: of more than a machine has cores, none is of use, and some systems fail at many.
+pub const MOST_THREADS: usize = 1024;
+
 /// How plans are made.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Threads of the pool.
+    /// Threads of the pool, [`MOST_THREADS`] at most.
     pub threads: usize,
     /// The instruction set.
     pub isa: schuss_kernels::Isa,
@@ -46,7 +49,7 @@ pub struct Options {
 impl Options {
     /// So many threads, all passes, the seed 0, f32.
     pub fn new(threads: usize, isa: schuss_kernels::Isa) -> Self {
-        Options { threads, isa, without: Vec::new(), seed: 0, precision: Precision::F32 }
+        Options { threads: threads.min(MOST_THREADS), isa, without: Vec::new(), seed: 0, precision: Precision::F32 }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The settings of a recipe that belong to no entry of a table.
 
 use crate::graph::Precision;
+use crate::plan::MOST_THREADS;
 use crate::registry::{Allowed, Default, Page, Setting};
 
 const fn setting(name: &'static str, default: Default, allowed: Allowed, doc: &'static str) -> Setting {
@@ -45,7 +46,7 @@ pub const TRAIN: &[Setting] = &[
     setting(
         "batch_size",
         Default::Text("auto"),
-        Allowed::CountOr(&["full", "auto"]),
+        Allowed::IntOr(1, i64::MAX, &["full", "auto"]),
         "samples in a step; auto is 128, or full for an optimizer that is made for that",
     ),
     setting(
@@ -55,7 +56,12 @@ pub const TRAIN: &[Setting] = &[
         "when the order of samples is drawn: anew for every epoch, or at the start for all",
     ),
     setting("seed", Default::Int(0), Allowed::Int(0, i64::MAX), "what every random number depends on"),
-    setting("threads", Default::Text("auto"), Allowed::CountOr(&["auto"]), "auto: as many as the machine has"),
+    setting(
+        "threads",
+        Default::Text("auto"),
+        Allowed::IntOr(1, MOST_THREADS as i64, &["auto"]),
+        "auto: as many as the machine has",
+    ),
     setting(
         "precision",
         Default::Text("f32"),
@@ -66,7 +72,7 @@ pub const TRAIN: &[Setting] = &[
     setting(
         "patience",
         Default::Text("none"),
-        Allowed::CountOr(&["none"]),
+        Allowed::IntOr(1, i64::MAX, &["none"]),
         "stop after so many epochs without a better one",
     ),
     setting("monitor", Default::Text("auto"), Allowed::Text, "what says which epoch is the best; auto: val_loss"),
