@@ -28,6 +28,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut out = Output::new();
+    schuss_kernels::signals::errors_for_long_files();
     let done = run(&mut out).and_then(|()| out.flush());
     match done {
         Ok(()) | Err(Stop::Closed) => ExitCode::SUCCESS,

@@ -71,12 +71,15 @@ fn run(training: Training, json: Option<&mut Output>) -> Result<Report> {
     training.transfer().into_iter().flat_map(transferred).for_each(tell);
     let folder = training.folder().to_owned();
     let (mut interrupt, mut progress) = (Interrupt::listen()?, Progress::new(json));
-    training.run(&mut [&mut progress, &mut interrupt]).map_err(|e| match e.kind() {
-        Kind::Interrupted => {
-            let message = format!("{}; go on with: schuss train --resume {}", e.message(), show(&folder));
-            Error::new(e.kind(), e.code(), message).into()
-        }
-        _ => e.into(),
+    training.run(&mut [&mut progress, &mut interrupt]).map_err(|e| {
+        let when = match e.kind() {
+            Kind::Interrupted => "go on with",
+            // A full disk, or a picture that is gone: what was learned is in the last snapshot.
+            Kind::File => "once that is mended, go on with",
+            _ => return e.into(),
+        };
+        let message = format!("{}; {when}: schuss train --resume {}", e.message(), show(&folder));
+        Error::new(e.kind(), e.code(), message).into()
     })
 }
 

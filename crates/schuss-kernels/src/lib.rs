@@ -20,6 +20,7 @@ pub mod program;
 pub mod random;
 pub mod recording;
 pub mod rows;
+pub mod signals;
 pub mod sweep;
 pub mod symmetric;
 pub mod tape;

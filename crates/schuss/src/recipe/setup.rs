@@ -12,6 +12,9 @@ use crate::plan::{Machine, Options, Spec};
 use crate::random::Stream;
 use crate::schedules::Timetable;
 use crate::shape::Shape;
+use crate::target::TargetKind;
+use crate::train::{self, FitOptions};
+use schuss_kernels::Buffer;
 
 /// A recipe with its data and its model, ready to be trained.
 #[derive(Clone, Debug)]
@@ -189,3 +192,11 @@ impl Setup {
         super::model::summary(&self.parts.model)
     }
 }
+    /// What training is told.
+    pub(super) fn fit_options(&self) -> FitOptions<'_> {
+        FitOptions { validation: self.validation.as_ref(), ..self.recipe.fit_options() }
+    }
+    /// Refuses what training would refuse before its first step, so that nothing is made for a run that can't start.
+    pub(super) fn check(&self) -> Result<()> {
+        train::check(&self.fit_options(), &self.train, &self.recipe.optimizer, &self.parts.metrics)
+    }

@@ -60,7 +60,7 @@ impl Training {
     pub fn start(recipe: &Recipe, folder: Option<&Path>, tables: &Tables) -> Result<Self> {
         folder.map_or(Ok(()), RunFolder::check_free)?;
         let setup = Setup::new(recipe.anchored(tables).resolve(tables)?, tables)?;
-        setup.timetable()?;
+        setup.check()?;
         let mut machine = setup.machine()?;
         let (transfer, weights) = Transfer::of(&setup.recipe, &mut machine)?.unzip();
         let record = DataRecord { files: setup.files.clone(), weights };
@@ -129,7 +129,7 @@ impl Training {
         all.extend(callbacks.iter_mut().map(|c| &mut **c as &mut dyn Callback));
         // Behind all who may change how training goes on, so that what it keeps is after that.
         all.push(&mut keeper);
-        let options = FitOptions { validation: setup.validation.as_ref(), now: seconds, ..setup.recipe.fit_options() };
+        let options = FitOptions { now: seconds, ..setup.fit_options() };
         let optimizer = &setup.recipe.optimizer;
         let mut run = Run { machine: &mut machine, data: &setup.train, pipeline, optimizer, metrics };
         let outcome = fit(&mut run, &options, origin, &mut all)?;

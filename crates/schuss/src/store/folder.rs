@@ -67,24 +67,37 @@ impl RunFolder {
     /// Makes the folder (`runs/<date>-<n>` unless given) with `recipe.toml` and `data.json` in it.
     pub fn create(path: Option<&Path>, recipe: &str, data: &DataRecord) -> Result<Self> {
         let unmade = |path: &Path, e| failed("write-failed", path, "can't be made", &e);
-        let path = match path {
+        let (path, there) = match path {
             Some(path) => {
                 Self::check_free(path)?;
+                let there = path.exists();
                 fs::create_dir_all(path).map_err(|e| unmade(path, e))?;
-                path.to_owned()
+                (path.to_owned(), there)
             }
             None => {
                 let runs = Path::new("runs");
                 fs::create_dir_all(runs).map_err(|e| unmade(runs, e))?;
-                next(runs).map_err(|e| unmade(runs, e))?
+                (next(runs).map_err(|e| unmade(runs, e))?, false)
             }
         };
+        Self::fill(&path, recipe, data).inspect_err(|_| {
+            // These are removed while they are empty only. The error that counts is the first one.
+            let _ = fs::remove_dir(path.join("checkpoints"));
+            let _ = if there { Ok(()) } else { fs::remove_dir(&path) };
+        })
+    }
+    fn fill(path: &Path, recipe: &str, data: &DataRecord) -> Result<Self> {
         let checkpoints = path.join("checkpoints");
-        fs::create_dir_all(&checkpoints).map_err(|e| unmade(&checkpoints, e))?;
-        let folder = Self::lock(path)?;
+        fs::create_dir_all(&checkpoints).map_err(|e| failed("write-failed", &checkpoints, "can't be made", &e))?;
+        let folder = Self::lock(path.to_owned())?;
         let record = serde_json::to_string_pretty(data).expect("text and whole numbers") + "\n";
-        replace(&folder.path.join("data.json"), record.as_bytes())?;
-        replace(&folder.path.join("recipe.toml"), recipe.as_bytes())?;
+        let files = [("data.json", record.as_str()), ("recipe.toml", recipe)];
+        let write = |(name, text): (&str, &str)| replace(&path.join(name), text.as_bytes());
+        files.into_iter().try_for_each(write).inspect_err(|_| {
+            for name in ["data.json", "recipe.toml", "checkpoints/lock"] {
+                let _ = fs::remove_file(path.join(name));
+            }
+        })?;
         Ok(folder)
     }
     /// The folder of a run that is to go on, its `recipe.toml` and its `data.json`.

@@ -62,14 +62,11 @@ pub struct Outcome {
 /// A run that goes on from a snapshot makes the same steps, to the bit, as one that never stopped. Errors: options that
 /// don't fit; a number that is not finite, at the step that made it; an interruption.
 pub fn fit(run: &mut Run, options: &FitOptions, from: Origin, callbacks: &mut [&mut dyn Callback]) -> Result<Outcome> {
-    options.sampling.check(run.data)?;
     let names = metric_names(run.metrics);
-    let watch = Watch::new(options, &names, run.metrics)?;
-    let mut plateau = Plateau::new(options, &names, run.metrics, run.optimizer.learning_rate)?;
+    let Listeners { watch, mut plateau } = listeners(options, run.data, run.optimizer, run.metrics)?;
     let mut all: Vec<&mut dyn Callback> = plateau.iter_mut().map(|p| p as &mut dyn Callback).collect();
     all.extend(callbacks.iter_mut().map(|c| &mut **c as &mut dyn Callback));
-    let (size, count) = options.steps(run.optimizer, run.data.len())?;
-    let steps = Steps { size, count, timetable: options.timetable(run.optimizer, run.data.len())? };
+    let steps = Steps::new(options, run.optimizer, run.data.len())?;
     let mut progress = Progress::new(run.metrics.len());
     let resumed = !matches!(from, Origin::Start);
     if let Origin::Snapshot(snapshot) = from {
@@ -97,6 +94,32 @@ pub fn fit(run: &mut Run, options: &FitOptions, from: Origin, callbacks: &mut [&
     Ok(Outcome { history, best, early, seconds, samples })
 }
 
+/// Refuses what [`fit`] would refuse before its first step, without a model: options that don't go together, or not with
+/// these samples.
+pub fn check(options: &FitOptions, data: &Dataset, optimizer: &Optimizer, metrics: &[AnyMetric]) -> Result<()> {
+    listeners(options, data, optimizer, metrics)?;
+    Steps::new(options, optimizer, data.len()).map(|_| ())
+}
+
+/// What follows the epochs.
+struct Listeners<'a> {
+    watch: Option<Watch>,
+    plateau: Option<Plateau<'a>>,
+}
+
+fn listeners<'a>(
+    options: &'a FitOptions,
+    data: &Dataset,
+    optimizer: &Optimizer,
+    metrics: &[AnyMetric],
+) -> Result<Listeners<'a>> {
+    options.sampling.check(data)?;
+    let names = metric_names(metrics);
+    let watch = Watch::new(options, &names, metrics)?;
+    let plateau = Plateau::new(options, &names, metrics, optimizer.learning_rate)?;
+    Ok(Listeners { watch, plateau })
+}
+
 /// How an epoch is cut, and a run goes.
 struct Steps {
     /// Samples in each step but the last.
@@ -105,6 +128,13 @@ struct Steps {
     count: usize,
     /// How fast each is, where that changes.
     timetable: Option<Timetable>,
+}
+
+impl Steps {
+    fn new(options: &FitOptions, optimizer: &Optimizer, samples: usize) -> Result<Self> {
+        let (size, count) = options.steps(optimizer, samples)?;
+        Ok(Steps { size, count, timetable: options.timetable(optimizer, samples)? })
+    }
 }
 
 struct Loop<'a, 'r, 'c, 'l> {

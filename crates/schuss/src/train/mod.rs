@@ -16,7 +16,7 @@ mod watch;
 pub use classes::{ClassRow, class_of, class_table};
 pub use evaluate::{Scores, evaluate, metric_names, predict, predict_views};
 pub use event::{Callback, Event, Flow, State};
-pub use fit::{Origin, Outcome, Run, fit};
+pub use fit::{Origin, Outcome, Run, check, fit};
 pub use history::{History, Row};
 pub use options::{BatchSize, FitOptions, Mode, Shuffle};
 pub use plateau::ReduceOnPlateau;
