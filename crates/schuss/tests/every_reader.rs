@@ -326,10 +326,16 @@ fn damaged_tables_are_one_error_each() {
         ("\n\r\n\n", "csv-no-rows: the file is empty", &[]),
         ("a,b\n", "csv-no-rows: no rows behind the header", &[]),
         ("1,2\n3,4\n", "csv-no-header: line 1: all cells are numbers", &[]),
+    let many_numbers: String = (0..20).map(|i| format!("1,{}\n", i * i)).collect();
+    let many_numbers = format!("a,b\n{many_numbers}1,4\n");
         ("a,a,b\n1,2,3\n", "csv-duplicate-column: line 1: two columns are named \"a\"", &[]),
         (",b\n1,2\n", "csv-unnamed-column: column 1 has no name", &[]),
         ("b\n1\n2\n", "csv-no-features: no column is left", &[]),
-        ("a,b\n1,2\n", "csv-no-features: no column is left", &[("drop", "+a+b")]),
+        ("a,b\n1,2\n", "csv-no-features: no column is left", &[("drop", "+a")]),
+        ("a,b\n1,2\n", "csv-target-dropped: leaves out column `b`, which is the target", &[("drop", "+b")]),
+        ("a,b\n1,2\n", "csv-target-dropped: named by `data.target`", &[("target", "a"), ("drop", "+a")]),
+        ("a,y\n1,.5\n2,1\n3,2\n", "classes-of-numbers: column `y`: 3 rows have 3 different numbers", &[]),
+        (&many_numbers, "classes-of-numbers: --loss mse", &[]),
         ("a,b\n1,2\n3\n", "csv-ragged: line 3: found 1 cells; expected 2", &[]),
         ("a,b\n\n1,2\n\n3,4,5\n", "csv-ragged: line 5: found more than 2 cells; expected 2", &[]),
         ("a,b\n1,x\n2,y\n,z\n", "csv-empty-cell: line 4, column `a`: the cell is empty", &[]),
@@ -380,6 +386,15 @@ fn damaged_tables_are_one_error_each() {
     assert_eq!(code(open_bytes("t.csv.gz", &packed[..packed.len() - 4], Task::Numbers)), "gzip-cut");
 }
 
+    // Fewer whole numbers, or numbers with several rows each, may be names.
+    let numbers =
+        |n: usize, of: &dyn Fn(usize) -> String| -> String { (0..n).map(|i| format!("1,{}\n", of(i))).collect() };
+    for rows in [numbers(19, &|i| i.to_string()), numbers(60, &|i| (i % 30).to_string()), "1,.5\n1,1\n".into()] {
+        assert!(open_bytes("t.csv", format!("a,b\n{rows}").as_bytes(), Task::Classes).is_ok(), "{rows}");
+    }
+    // Spaces in quotes belong to the cell.
+    let spaced = open_bytes("t.csv", b"a,\" b\"\n\" 1 \", x \n2,\" x\"\n", Task::Classes).unwrap();
+    assert_eq!((spaced.schema.classes, spaced.schema.target), (vec![" x".into(), "x".into()], Some(" b".into())));
 #[test]
 fn tables_that_do_not_fit_the_model_are_refused() {
     let folder = Folder::new().with("t.csv", "length,width,kind\n1,2,oak\n").with("n.csv", "a,b\n1,2\n");

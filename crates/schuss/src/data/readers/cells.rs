@@ -25,6 +25,15 @@ impl From<io::Error> for Fault {
     }
 }
 
+/// What stands between two delimiters.
+#[derive(Default)]
+pub(super) struct Cell {
+    /// Without the quotes around it.
+    pub bytes: Vec<u8>,
+    /// Was it in quotes? Spaces are part of it then.
+    pub quoted: bool,
+}
+
 /// A table in text.
 pub(super) struct Cells<R> {
     input: R,
@@ -74,16 +83,17 @@ impl<R: BufRead> Cells<R> {
     }
 
     /// Reads the next cell of the row into `cell`. Is there another one behind it?
-    pub fn cell(&mut self, cell: &mut Vec<u8>) -> Result<bool, Fault> {
-        cell.clear();
+    pub fn cell(&mut self, cell: &mut Cell) -> Result<bool, Fault> {
+        let Cell { bytes, quoted } = cell;
+        bytes.clear();
         let (line, delimiter) = (self.line, self.delimiter);
-        let quoted = self.peek()? == Some(b'"');
-        if quoted {
-            self.quoted(cell)?;
+        *quoted = self.peek()? == Some(b'"');
+        if *quoted {
+            self.quoted(bytes)?;
         }
-        let inside = cell.len();
-        let end = self.until(cell, line, |b| b == delimiter || b == b'\n' || b == b'\r')?;
-        if quoted && cell.len() > inside {
+        let inside = bytes.len();
+        let end = self.until(bytes, line, |b| b == delimiter || b == b'\n' || b == b'\r')?;
+        if *quoted && bytes.len() > inside {
             return Err(Fault::Quote(line));
         }
         if end == Some(delimiter) {
@@ -141,13 +151,13 @@ mod tests {
     /// Rows as `line: cell|cell`, read through a buffer of `buffer` bytes.
     fn rows(text: &[u8], buffer: usize) -> Result<Vec<String>, Fault> {
         let mut cells = Cells::new(io::BufReader::with_capacity(buffer, text))?;
-        let (mut cell, mut rows) = (Vec::new(), Vec::new());
+        let (mut cell, mut rows) = (Cell::default(), Vec::new());
         while cells.row()? {
             let mut row = format!("{}: ", cells.line());
             while cells.cell(&mut cell)? {
-                row += &format!("{}|", String::from_utf8_lossy(&cell));
+                row += &format!("{}|", String::from_utf8_lossy(&cell.bytes));
             }
-            rows.push(row + &String::from_utf8_lossy(&cell));
+            rows.push(row + &String::from_utf8_lossy(&cell.bytes));
         }
         Ok(rows)
     }

@@ -1,6 +1,6 @@
 //! Tables in text: columns of numbers, and a target.
 
-use super::cells::{Cells, Fault, LONGEST};
+use super::cells::{Cell, Cells, Fault, LONGEST};
 use super::{AnyReader, FileRecord, Loaded, Reader, Samples, Schema, Task, file, show, unknown_class};
 use crate::data::dataset::{Dataset, Features, Targets, elements};
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ pub(super) const ENTRY: Entry<AnyReader> = Entry {
         equation: "",
         source: "Y. Shafranovich, RFC 4180, 2005; the delimiter may be a comma, a semicolon or a tab",
         differs: "Cells are finite numbers, but for the names of classes: an empty cell is an error, never a number. \
-                  Text of at most 2 GiB.",
+                  Spaces around a cell are no part of it, unless it is in quotes. Text of at most 2 GiB.",
     },
     settings: &[
         Setting {
@@ -31,7 +31,7 @@ pub(super) const ENTRY: Entry<AnyReader> = Entry {
             name: "drop",
             default: Default::Texts(&[]),
             allowed: Allowed::Texts,
-            doc: "columns that the model is not to see",
+            doc: "columns that the model is not to see; not the target",
         },
     ],
     make: |s| Ok(Arc::new(Csv { target: s.text("target").into(), drop: s.texts("drop") })),
@@ -110,7 +110,7 @@ impl Csv {
         let mut target = Target::new(wanted);
         let mut values = Vec::new();
         let mut row = vec![0.0; columns.features.len()];
-        let mut cell = Vec::new();
+        let mut cell = Cell::default();
         while next_row(path, &mut cells)? {
             let (first, mut count, mut more) = (cells.line(), 0, true);
             while more {
@@ -118,7 +118,9 @@ impl Csv {
                 more = cells.cell(&mut cell).map_err(|f| fault(path, line, f))?;
                 let place = |e: Error| e.at(format!("{}: line {line}, column `{}`", show(path), names[count]));
                 match columns.roles.get(count) {
-                    Some(Role::Feature(i)) => row[*i] = number(&cell).map_err(|e| place(mend(e)))?,
+                    Some(Role::Feature(i)) => {
+                        row[*i] = number(&cell).map_err(|e| place(mend(e, &names[count], wanted)))?
+                    }
                     Some(Role::Target) => target.take(&cell).map_err(place)?,
                     Some(Role::Unused) => {}
                     None => return Err(ragged(path, first, &format!("more than {count}"), names.len())),
@@ -134,6 +136,8 @@ impl Csv {
             let message = format!("{}: no rows behind the header; there must be one", show(path));
             return Err(Error::format("csv-no-rows", message));
         }
+        let named = columns.target.as_deref().unwrap_or_default();
+        target.check().map_err(|e| e.at(format!("{}: column `{named}`", show(path))))?;
         let (targets, classes) = target.finish();
         let shape = match wanted {
             Wanted::Known { schema, .. } if elements(&schema.shape) == Some(row.len()) => schema.shape.clone(),
@@ -158,10 +162,17 @@ impl Csv {
                     find(name)?;
                 }
                 let dropped = |name: &str| self.drop.iter().any(|d| d == name);
-                let last = known.iter().rposition(|n| !dropped(n));
-                let target = if self.target.is_empty() { last } else { Some(find(&self.target)?) };
-                let features = (0..names.len()).filter(|&i| Some(i) != target && !dropped(known[i])).collect();
-                (features, target)
+                let target = if self.target.is_empty() { names.len() - 1 } else { find(&self.target)? };
+                if dropped(known[target]) {
+                    let message = format!(
+                        "`data.drop` leaves out column `{}`, which is the target; another one is named by `data.target` \
+                         (unless given, the last column is the target)",
+                        known[target]
+                    );
+                    return Err(Error::value("csv-target-dropped", message));
+                }
+                let features = (0..names.len()).filter(|&i| i != target && !dropped(known[i])).collect();
+                (features, Some(target))
             }
             Wanted::Known { schema, targets } => {
                 let features = schema.columns.iter().map(|c| find(c)).collect::<Result<Vec<_>>>()?;
@@ -244,7 +255,7 @@ impl Target {
         }
     }
 
-    fn take(&mut self, cell: &[u8]) -> Result<()> {
+    fn take(&mut self, cell: &Cell) -> Result<()> {
         match self {
             Target::New { places, labels } => {
                 let (name, next) = (class(cell)?, places.len());
@@ -267,6 +278,29 @@ impl Target {
             Target::None(_) => {}
         }
         Ok(())
+    }
+
+    /// Refuses numbers that are names of classes by mistake: nearly every class then has one sample alone.
+    fn check(&self) -> Result<()> {
+        let Target::New { places, labels } = self else { return Ok(()) };
+        let mut counts = vec![0usize; places.len()];
+        labels.iter().for_each(|&c| counts[c as usize] += 1);
+        let single = counts.iter().filter(|&&n| n == 1).count();
+        // Whole numbers may be names all the same; fractions hardly are.
+        let numbers = places.keys().map(|name| name.parse::<f64>().ok().filter(|x| x.is_finite()));
+        let Some(numbers) = numbers.collect::<Option<Vec<f64>>>() else { return Ok(()) };
+        let least = if numbers.iter().all(|x| x.fract() == 0.0) { 20 } else { 3 };
+        if numbers.len() < least || single * 10 < numbers.len() * 9 {
+            return Ok(());
+        }
+        let message = format!(
+            "{} rows have {} different numbers, and {single} of them stand in one row only, so they can't be names of \
+             classes; to predict numbers take a loss for them (--loss mse), else name the column of classes \
+             (data.target)",
+            labels.len(),
+            numbers.len()
+        );
+        Err(Error::value("classes-of-numbers", message))
     }
 
     /// The targets, and the label map: new names in the order of numbers if they all are, else of the alphabet.
@@ -298,7 +332,7 @@ fn next_row(path: &Path, cells: &mut Cells<impl BufRead>) -> Result<bool> {
 
 /// The names in the first line.
 fn header(path: &Path, cells: &mut Cells<impl BufRead>) -> Result<Vec<String>> {
-    let (mut names, mut cell) = (Vec::new(), Vec::new());
+    let (mut names, mut cell) = (Vec::new(), Cell::default());
     let mut more = next_row(path, cells)?;
     let line = cells.line();
     let at = |e: Error| e.at(format!("{}: line {line}", show(path)));
@@ -329,41 +363,56 @@ fn header(path: &Path, cells: &mut Cells<impl BufRead>) -> Result<Vec<String>> {
     }
 }
 
-/// What can be done about a column of features that are not numbers.
-fn mend(e: Error) -> Error {
-    Error::new(e.kind(), e.code(), format!("{} (columns are left out with the setting `drop`)", e.message()))
+/// What can be done about a column of features that are not numbers; a trained model needs them all.
+fn mend(e: Error, column: &str, wanted: Wanted) -> Error {
+    match wanted {
+        Wanted::All(_) => {
+            let message = format!("{} (to leave the column out: --set data.drop=[{column:?}])", e.message());
+            Error::new(e.kind(), e.code(), message)
+        }
+        Wanted::Known { .. } => e,
+    }
 }
 
-fn text(cell: &[u8]) -> Result<&str> {
-    let not_text = |_| Error::format("csv-not-text", format!("found {}; expected UTF-8 text", quote(cell)));
-    std::str::from_utf8(cell).map(str::trim).map_err(not_text)
+fn text(cell: &Cell) -> Result<&str> {
+    let not_text = |_| Error::format("csv-not-text", format!("found {}; expected UTF-8 text", quote(&cell.bytes)));
+    let text = std::str::from_utf8(&cell.bytes).map_err(not_text)?;
+    Ok(if cell.quoted { text } else { text.trim() })
 }
 
-fn name(cell: &[u8]) -> Result<&str> {
+fn name(cell: &Cell) -> Result<&str> {
     match text(cell)? {
         name if name.len() > LONGEST_NAME => {
-            let message = format!("found {}; a name has at most {LONGEST_NAME} bytes", quote(cell));
+            let message = format!("found {}; a name has at most {LONGEST_NAME} bytes", quote(&cell.bytes));
             Err(Error::format("csv-long-name", message))
         }
         name => Ok(name),
     }
 }
 
-fn class(cell: &[u8]) -> Result<&str> {
+fn class(cell: &Cell) -> Result<&str> {
     match name(cell)? {
-        "" => Err(Error::format("csv-empty-cell", "the cell is empty; expected the name of a class")),
+        name if name.trim().is_empty() => {
+            Err(Error::format("csv-empty-cell", "the cell is empty; expected the name of a class"))
+        }
         name => Ok(name),
     }
 }
 
-fn number(cell: &[u8]) -> Result<f32> {
-    let text = text(cell)?;
-    let fail = |code, found: String| Err(Error::format(code, format!("{found}; expected a finite number")));
+fn number(cell: &Cell) -> Result<f32> {
+    let text = text(cell)?.trim();
+    let fail = |code, found: &str| Err(Error::format(code, format!("{found}; expected a finite number")));
+    let found = || format!("found {}", quote(&cell.bytes));
     match text.parse::<f32>() {
         Ok(x) if x.is_finite() => Ok(x),
-        Ok(_) => fail("csv-not-finite", format!("found {}", quote(cell))),
-        Err(_) if text.is_empty() => fail("csv-empty-cell", "the cell is empty".into()),
-        Err(_) => fail("csv-not-a-number", format!("found {}", quote(cell))),
+        Ok(_) if text.bytes().any(|b| b.is_ascii_digit()) => {
+            let message =
+                format!("{}, which is beyond the numbers of 32 bits; allowed is up to ±{:e}", found(), f32::MAX);
+            Err(Error::format("csv-not-finite", message))
+        }
+        Ok(_) => fail("csv-not-finite", &found()),
+        Err(_) if text.is_empty() => fail("csv-empty-cell", "the cell is empty"),
+        Err(_) => fail("csv-not-a-number", &found()),
     }
 }
 
