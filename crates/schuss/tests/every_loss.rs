@@ -279,6 +279,31 @@ fn what_does_not_fit_is_refused() {
         let loss = make(name, &[("from_logits", Argument::Bool(true))]);
         assert_eq!(error(&loss, 2, end, TargetKind::Class(2)).code(), "not-logits");
     }
+    // And the other way round: what a layer gives without an activation, or with one that has no bound.
+    let linear: End = |g, z| {
+        let w = g.input(Source::Parameter, "w", Shape::fixed(&[2, 2]));
+        let b = g.input(Source::Parameter, "b", Shape::fixed(&[2]));
+        let y = g.matmul(z, w)?;
+        g.add(y, b)
+    };
+    let relu: End = |g, z| {
+        let w = g.input(Source::Parameter, "w", Shape::fixed(&[2, 2]));
+        let y = g.matmul(z, w)?;
+        g.relu(y)
+    };
+    for (name, activation) in [
+        ("binary_crossentropy", "sigmoid"),
+        ("categorical_crossentropy", "softmax"),
+        ("sparse_categorical_crossentropy", "softmax"),
+    ] {
+        for end in [linear, relu] {
+            let found = error(&make(name, &[]), 2, end, TargetKind::Numbers(if name.starts_with("s") { 1 } else { 2 }));
+            assert_eq!(found.code(), "not-probabilities");
+            assert!(found.message().contains(activation) && found.message().contains("from_logits=true"), "{found}");
+            let logits = make(name, &[("from_logits", Argument::Bool(true))]);
+            assert_eq!(error(&logits, 2, end, TargetKind::Class(3)).code(), "target-shape");
+        }
+    }
 }
 
 #[test]

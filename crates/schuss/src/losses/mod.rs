@@ -30,6 +30,13 @@
 //! ```
 
 use crate::error::{Error, Result};
+use crate::graph::ops::add::Add;
+use crate::graph::ops::convolution::Convolution;
+use crate::graph::ops::input::{Input, Source};
+use crate::graph::ops::matmul::MatMul;
+use crate::graph::ops::relu::Relu;
+use crate::graph::ops::reshape::Reshape;
+use crate::graph::ops::softplus::Softplus;
 use crate::graph::{Graph, Operation, Value};
 use crate::registry::{Allowed, Default, Registry, Setting, Settings};
 use crate::target::{Target, TargetKind};
@@ -114,7 +121,7 @@ const FROM_LOGITS: Setting = Setting {
     name: "from_logits",
     default: Default::Bool(false),
     allowed: Allowed::Bool,
-    doc: "is the prediction what a softmax or sigmoid would be given? Only for models that do not end in one",
+    doc: "is the prediction what a softmax or sigmoid would be given? For models that do not end in one",
 };
 
 const LABEL_SMOOTHING: Setting = Setting {
@@ -136,17 +143,37 @@ fn error(g: &mut Graph, prediction: Value, target: Target) -> Result<Value> {
     g.subtract(prediction, y)
 }
 
-/// What the operation `O` at the end of the model was given, or the prediction itself if it is said to be that; nothing
-/// if the prediction is a probability from elsewhere.
-fn logits<O: Operation>(g: &Graph, prediction: Value, from_logits: bool) -> Result<Option<Value>> {
+/// What the operation `O`, written as `activation`, was given at the end of the model, or the prediction itself if it is
+/// said to be that; nothing if the prediction is a probability from elsewhere.
+fn logits<O: Operation>(g: &Graph, prediction: Value, from_logits: bool, activation: &str) -> Result<Option<Value>> {
     match g.operation::<O>(prediction) {
         Some(end) if from_logits => {
             let message = format!("`from_logits` is true, but the model ends in {}; leave one of them out", end.name());
             Err(Error::value("not-logits", message))
         }
         Some(_) => Ok(Some(g.node(prediction).inputs[0])),
+        None if !from_logits && is_weighted_sum(g, prediction) => {
+            let message = format!(
+                "the model ends in a layer whose outputs are no probabilities, as its activation lets them be of any size; \
+                 give that layer activation='{activation}', or set loss.from_logits=true"
+            );
+            Err(Error::value("not-probabilities", message))
+        }
         None => Ok(from_logits.then_some(prediction)),
     }
+}
+
+/// Is this what a layer with weights gives, without an activation or with one that leaves it without a bound? Of anything
+/// else nothing is known.
+fn is_weighted_sum(g: &Graph, v: Value) -> bool {
+    let inputs = &g.node(v).inputs;
+    let is_weight = |v: Value| g.operation::<Input>(v).is_some_and(|leaf| leaf.source == Source::Parameter);
+    if g.operation::<MatMul>(v).is_some() || g.operation::<Convolution>(v).is_some() {
+        return is_weight(inputs[1]);
+    }
+    let is_bias = g.operation::<Add>(v).is_some() && is_weight(inputs[1]);
+    let has_no_bound = g.operation::<Relu>(v).is_some() || g.operation::<Softplus>(v).is_some();
+    (is_bias || has_no_bound || g.operation::<Reshape>(v).is_some()) && is_weighted_sum(g, inputs[0])
 }
 
 /// y (1 − s) + s · share.
