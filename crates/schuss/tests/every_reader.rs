@@ -167,7 +167,7 @@ fn idx_folders_are_read() {
 
     // The packed file beside the same one unpacked is passed over, hidden files are too, and names may be given.
     let folder = folder
-        .with("x-train-labels-idx1-ubyte.gz", "not read")
+        .with("x-train-labels-idx1-ubyte.gz", gz(idx(&[3], &[1, 4, 2])))
         .with("._x-train-images-idx3-ubyte.gz", "not read")
         .with("classes.txt", "-\none\n two \nthree\nfour\n");
     let loaded = open(&folder.0, Task::Classes, &Options::default()).unwrap();
@@ -212,6 +212,8 @@ fn damaged_idx_files_are_one_error_each() {
         ("gzip-damaged: offset 34: ", wrong_sum),
         ("gzip-damaged: offset 0: ", [&[0x1f, 0x8b, 7, 0][..], &good].concat()),
         ("gzip-damaged: offset 34: ", [&gz(&good)[..], b"rest of another file"].concat()),
+        ("gzip-damaged: 2 bytes behind its end", [&gz(&good)[..], b"xy"].concat()),
+        ("gzip-damaged: 2 bytes behind its end", [gz(&good[..9]), gz(&good[9..]), b"\x1fx".into()].concat()),
         ("counts-differ: 3 labels; ", idx(&[2, 3, 3], &PIXELS)),
         ("sample-shape: ", idx(&[3, 3, 2], &PIXELS)),
     ];
@@ -260,6 +262,10 @@ fn damaged_idx_files_are_one_error_each() {
     }
     check("classes.txt", "class-names: not UTF-8", images().with("classes.txt", b"\xff"));
     check("", "idx-several-files: 2 files could be the same part", images().with("y-train-images", "x"));
+    for other in [gz(idx(&[3], &[1, 4, 1])), gz(idx(&[4], &[1, 4, 2, 2])), b"no gzip file at all".into(), Vec::new()] {
+        let twice = images().with(&format!("{labels_name}.gz"), other);
+        check("", "idx-several-files: and differ: x-train-labels-idx1-ubyte and x-train-labels-idx1-ubyte.gz", twice);
+    }
     check("", "idx-file-missing: there is no file *labels* for *images*, of train", images().without(labels_name));
     check(
         "",
@@ -320,14 +326,14 @@ fn damaged_tables_are_one_error_each() {
     let endless = format!("a,b\n\"{}", "x".repeat(3 << 20));
     let classes: String = (0..65_537).map(|i| format!("1,{i}\n")).collect();
     let classes = format!("a,b\n{classes}");
+    let many_numbers: String = (0..20).map(|i| format!("1,{}\n", i * i)).collect();
+    let many_numbers = format!("a,b\n{many_numbers}1,4\n");
     let wide: String = (0..1000).map(|i| format!("c{i},")).collect::<String>() + "y\n";
     let cases: &[Case] = &[
         ("", "csv-no-rows: the file is empty", &[]),
         ("\n\r\n\n", "csv-no-rows: the file is empty", &[]),
         ("a,b\n", "csv-no-rows: no rows behind the header", &[]),
         ("1,2\n3,4\n", "csv-no-header: line 1: all cells are numbers", &[]),
-    let many_numbers: String = (0..20).map(|i| format!("1,{}\n", i * i)).collect();
-    let many_numbers = format!("a,b\n{many_numbers}1,4\n");
         ("a,a,b\n1,2,3\n", "csv-duplicate-column: line 1: two columns are named \"a\"", &[]),
         (",b\n1,2\n", "csv-unnamed-column: column 1 has no name", &[]),
         ("b\n1\n2\n", "csv-no-features: no column is left", &[]),
@@ -380,12 +386,6 @@ fn damaged_tables_are_one_error_each() {
     assert_eq!(code(open_bytes("t.csv", b"a,b\n1,text\n", Task::Numbers)), "csv-not-a-number");
     assert_eq!(code(open_bytes("t.csv", b"a,\xff\n1,2\n", Task::Numbers)), "csv-not-text");
     assert_eq!(code(open_bytes("t.csv", b"a,b\n1,\xff\n", Task::Classes)), "csv-not-text");
-    let packed = gz("a,b\n1,2\n".repeat(1000));
-    assert_eq!(code(open_bytes("t.csv.gz", &packed[..packed.len() - 4], Task::Numbers)), "csv-not-a-number");
-    let packed = gz(format!("a,b\n{}", "1,2\n".repeat(1000)));
-    assert_eq!(code(open_bytes("t.csv.gz", &packed[..packed.len() - 4], Task::Numbers)), "gzip-cut");
-}
-
     // Fewer whole numbers, or numbers with several rows each, may be names.
     let numbers =
         |n: usize, of: &dyn Fn(usize) -> String| -> String { (0..n).map(|i| format!("1,{}\n", of(i))).collect() };
@@ -395,6 +395,12 @@ fn damaged_tables_are_one_error_each() {
     // Spaces in quotes belong to the cell.
     let spaced = open_bytes("t.csv", b"a,\" b\"\n\" 1 \", x \n2,\" x\"\n", Task::Classes).unwrap();
     assert_eq!((spaced.schema.classes, spaced.schema.target), (vec![" x".into(), "x".into()], Some(" b".into())));
+    let packed = gz("a,b\n1,2\n".repeat(1000));
+    assert_eq!(code(open_bytes("t.csv.gz", &packed[..packed.len() - 4], Task::Numbers)), "csv-not-a-number");
+    let packed = gz(format!("a,b\n{}", "1,2\n".repeat(1000)));
+    assert_eq!(code(open_bytes("t.csv.gz", &packed[..packed.len() - 4], Task::Numbers)), "gzip-cut");
+}
+
 #[test]
 fn tables_that_do_not_fit_the_model_are_refused() {
     let folder = Folder::new().with("t.csv", "length,width,kind\n1,2,oak\n").with("n.csv", "a,b\n1,2\n");

@@ -193,6 +193,16 @@ fn what_is_bad_is_one_error_with_its_path() {
     assert_eq!(code(load(&one.0.join("1.png"), &[])).0, "pictures-no-classes");
     let empty = Folder::new().with("cat/notes.txt", "none");
     assert_eq!(code(load(&empty.0, &[])).0, "unknown-format");
+    #[cfg(unix)]
+    for (name, class) in [("cat/2.jpg", 0), ("cow", 0), ("cat/pipe.png", 1)] {
+        let folder = two();
+        let path = folder.0.join(name);
+        match class {
+            0 => std::os::unix::fs::symlink("nowhere", &path).unwrap(),
+            _ => assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success()),
+        }
+        is(folder, name, "file-unreadable");
+    }
     // The first of several that are bad is the one that is named, whichever thread is faster.
     let many = (0..40).fold(two(), |folder, i| folder.with(&format!("cat/{i:03}.png"), &png[..40 + i]));
     for _ in 0..5 {

@@ -1,13 +1,14 @@
 //! Whole files, with what is needed to know them again.
 
 use crate::error::{Error, Result};
-use flate2::bufread::MultiGzDecoder;
+use flate2::Crc;
+use flate2::bufread::GzDecoder;
 use lzma_rust2::XzReader;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::{Display, Write as _};
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// Contents of gzip files may be as long as this, whatever the file announces: 4 GiB.
@@ -56,13 +57,17 @@ pub(super) fn unreadable(path: &Path, e: &io::Error) -> Error {
     Error::file("file-unreadable", format!("{}: can't be read: {}", show(path), reason(e)))
 }
 
+fn not_a_file() -> io::Error {
+    io::Error::other("it is not a file")
+}
+
 /// All bytes of a file (not of a device or a pipe, which may have no end).
 pub(super) fn read(path: &Path) -> Result<(Vec<u8>, FileRecord)> {
     let inner = || {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Err(io::Error::other("it is not a file"));
+            return Err(not_a_file());
         }
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(usize::try_from(metadata.len()).unwrap_or(usize::MAX)).map_err(io::Error::other)?;
@@ -71,7 +76,7 @@ pub(super) fn read(path: &Path) -> Result<(Vec<u8>, FileRecord)> {
     };
     // Opening a pipe would wait for a writer.
     let bytes = match path.metadata() {
-        Ok(m) if !m.is_file() => Err(io::Error::other("it is not a file")),
+        Ok(m) if !m.is_file() => Err(not_a_file()),
         Ok(_) => inner(),
         Err(e) => Err(e),
     };
@@ -80,21 +85,25 @@ pub(super) fn read(path: &Path) -> Result<(Vec<u8>, FileRecord)> {
     Ok((bytes, record))
 }
 
-/// The first bytes of a file, of its contents if it is gzip; none if it can't be read.
-pub(super) fn start<const N: usize>(path: &Path) -> Option<[u8; N]> {
-    if !path.metadata().ok()?.is_file() {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.take(64 << 10).read_to_end(&mut bytes).ok()?;
+/// The first bytes of a file, of its contents if it is gzip; none if there are not so many. The error is that it can't be
+/// read, as a device or a pipe, which may wait for ever.
+pub(super) fn start<const N: usize>(path: &Path) -> Result<Option<[u8; N]>> {
+    let read = || {
+        if !path.metadata()?.is_file() {
+            return Err(not_a_file());
+        }
+        let mut bytes = Vec::new();
+        File::open(path)?.take(64 << 10).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|e| unreadable(path, &e))?;
     let mut first = [0; N];
-    if is_gzip(&bytes) {
+    let read = if is_gzip(&bytes) {
         gunzip(&bytes, N as u64).read_exact(&mut first)
     } else {
         bytes.as_slice().read_exact(&mut first)
-    }
-    .ok()?;
-    Some(first)
+    };
+    Ok(read.ok().map(|()| first))
 }
 
 /// Do these bytes start like a gzip file?
@@ -102,9 +111,55 @@ pub(super) fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1f, 0x8b])
 }
 
+/// Is the second file, of gzip, the first one packed, by the length and the checksum that it ends with?
+pub(super) fn is_packed(plain: &Path, packed: &Path) -> Result<bool> {
+    let end = || {
+        let mut end = [0; 8];
+        let mut file = File::open(packed)?;
+        if file.metadata()?.len() < 18 {
+            return Ok(None);
+        }
+        file.seek(SeekFrom::End(-8))?;
+        file.read_exact(&mut end)?;
+        let [a, b, c, d, e, f, g, h] = end;
+        Ok(Some((u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))))
+    };
+    let sum = || {
+        let (mut sum, mut file, mut bytes) = (Crc::new(), File::open(plain)?, vec![0; 1 << 20]);
+        loop {
+            match file.read(&mut bytes)? {
+                0 => return Ok((sum.sum(), sum.amount())),
+                n => sum.update(&bytes[..n]),
+            }
+        }
+    };
+    let (end, sum) = (end().map_err(|e| unreadable(packed, &e))?, sum().map_err(|e| unreadable(plain, &e))?);
+    Ok(end == Some(sum))
+}
+
 /// The contents of a gzip file; an error where they become longer than `limit`.
 pub(super) fn gunzip(bytes: &[u8], limit: u64) -> impl Read {
-    Limited { inner: MultiGzDecoder::new(bytes), left: limit }
+    Limited { inner: Members(GzDecoder::new(bytes)), left: limit }
+}
+
+/// The parts of a gzip file one after another, and nothing behind them.
+struct Members<'a>(GzDecoder<&'a [u8]>);
+
+impl Read for Members<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let n = self.0.read(out)?;
+            let rest = *self.0.get_ref();
+            if n > 0 || out.is_empty() || rest.is_empty() {
+                return Ok(n);
+            }
+            if !is_gzip(rest) {
+                let message = format!("{} bytes behind its end are none of it", rest.len());
+                return Err(io::Error::new(ErrorKind::InvalidData, message));
+            }
+            self.0 = GzDecoder::new(rest);
+        }
+    }
 }
 
 /// What a dictionary of an .xz file may take, in KiB: what `xz -9` uses, and a little more.

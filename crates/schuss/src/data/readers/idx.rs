@@ -36,9 +36,7 @@ impl Reader for Idx {
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         let named = name.contains("ubyte") || name.contains(".idx") || name.contains("-idx");
-        path.is_file()
-            && (named
-                || file::start(path).is_some_and(|[a, b, _, d]: [u8; 4]| a == 0 && b == 0 && (1..=4).contains(&d)))
+        path.is_file() && (named || matches!(file::start(path), Ok(Some([0, 0, _, 1..=4]))))
     }
 
     fn load(&self, path: &Path, _: Task) -> Result<Loaded> {
@@ -111,7 +109,7 @@ impl Folder {
             let name = file.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
             let part = match () {
                 () if name.starts_with('.') => continue,
-                // The same file unpacked lies beside it.
+                // The same file unpacked lies beside it, which is looked at when it is read.
                 () if name.ends_with(".gz") && files.binary_search(&file.with_extension("")).is_ok() => continue,
                 () if name.contains("train") => TRAIN,
                 () if name.contains("t10k") || name.contains("test") => TEST,
@@ -151,15 +149,23 @@ impl Folder {
     fn one(&self, files: &[PathBuf]) -> Result<Option<PathBuf>> {
         match files {
             [] => Ok(None),
-            [one] => Ok(Some(one.clone())),
-            [a, b, ..] => {
-                let name = |p: &Path| show(Path::new(p.file_name().unwrap_or_default()));
-                let (folder, n, a, b) = (show(&self.path), files.len(), name(a), name(b));
-                let message =
-                    format!("{folder}: {n} files could be the same part, as {a} and {b}; keep one of each in a folder");
-                Err(Error::file("idx-several-files", message))
+            [one] => {
+                let packed = one.with_added_extension("gz");
+                if packed.is_file() && !file::is_packed(one, &packed)? {
+                    return Err(self.several(2, one, &packed, "and differ:"));
+                }
+                Ok(Some(one.clone()))
             }
+            [a, b, ..] => Err(self.several(files.len(), a, b, "as")),
         }
+    }
+
+    fn several(&self, n: usize, a: &Path, b: &Path, how: &str) -> Error {
+        let name = |p: &Path| show(Path::new(p.file_name().unwrap_or_default()));
+        let (folder, a, b) = (show(&self.path), name(a), name(b));
+        let message =
+            format!("{folder}: {n} files could be the same part, {how} {a} and {b}; keep one of each in a folder");
+        Error::file("idx-several-files", message)
     }
 
     fn missing(&self, what: &str) -> Error {

@@ -84,14 +84,14 @@ const TEST: &[&str] = &["test", "testing"];
 impl Reader for Pictures {
     fn reads(&self, path: &Path) -> bool {
         if path.is_file() {
-            return format_of(path).is_some();
+            return matches!(format_of(path), Ok(Some(_)));
         }
         // Above the pictures stands at most a class, and above that a part.
         fn has(folder: &Path, deeper: usize) -> bool {
             let Ok(entries) = folder.read_dir() else { return false };
             let mut paths: Vec<PathBuf> = entries.take(LOOKED_AT).flatten().map(|e| e.path()).collect();
             paths.retain(|p| !hidden(p));
-            let picture = |p: &PathBuf| p.is_file() && format_of(p).is_some();
+            let picture = |p: &PathBuf| matches!(format_of(p), Ok(Some(_)));
             paths.iter().any(picture) || deeper > 0 && paths.iter().any(|p| p.is_dir() && has(p, deeper - 1))
         }
         path.is_dir() && has(path, 2)
@@ -348,8 +348,14 @@ fn hidden(path: &Path) -> bool {
     name.as_encoded_bytes().starts_with(b".") || name == OsStr::new("__MACOSX")
 }
 
-fn format_of(path: &Path) -> Option<Format> {
-    file::start::<8>(path).and_then(|start| Format::of(&start))
+/// What a file's first bytes say it is; none if that is no picture.
+fn format_of(path: &Path) -> Result<Option<Format>> {
+    Ok(file::start::<8>(path)?.and_then(|start| Format::of(&start)))
+}
+
+/// Is it a folder, or leads a link to one? The error is about a link that leads nowhere.
+fn is_folder(path: &Path) -> Result<bool> {
+    path.metadata().map(|m| m.is_dir()).map_err(|e| file::unreadable(path, &e))
 }
 
 /// A folder's entries, by name; hidden ones are passed over.
@@ -370,7 +376,9 @@ fn entries(folder: &Path, passed: &mut PassedOver) -> Result<Vec<PathBuf>> {
 fn pictures_in(folder: &Path, passed: &mut PassedOver) -> Result<Vec<PathBuf>> {
     let mut pictures = Vec::new();
     for path in entries(folder, passed)? {
-        if format_of(&path).is_some() {
+        if is_folder(&path)? {
+            passed.folders += 1;
+        } else if format_of(&path)?.is_some() {
             pictures.push(path);
             continue;
         }
@@ -416,7 +424,7 @@ fn parts(path: &Path, passed: &mut PassedOver) -> Result<[Option<Part>; 3]> {
 fn part(folder: &Path, passed: &mut PassedOver) -> Result<Part> {
     let mut part = Part { files: Vec::new(), labels: Vec::new(), classes: Vec::new() };
     for path in entries(folder, passed)? {
-        if !path.is_dir() {
+        if !is_folder(&path)? {
             passed.others += 1;
             passed.see(&path);
             continue;
