@@ -47,7 +47,9 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Train a model, or go on with a run
-    #[command(override_usage = "schuss train [RECIPE.toml] [OPTIONS]\n       schuss train --resume DIR")]
+    #[command(
+        override_usage = "schuss train [RECIPE.toml] [OPTIONS]\n       schuss train --resume DIR [--threads N] [--json]"
+    )]
     Train(Box<Train>),
     /// Measure a model on data: loss, metrics, and each class
     Evaluate(Evaluate),
@@ -88,7 +90,7 @@ pub struct Train {
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     pub out: Option<PathBuf>,
     /// Go on with the run in this folder, as if it had never stopped
-    #[arg(long, value_name = "DIR", help_heading = "Run", conflicts_with_all = ["recipe", "out", "shortcuts"])]
+    #[arg(long, value_name = "DIR", help_heading = "Run", conflicts_with_all = ["recipe", "out"])]
     pub resume: Option<PathBuf>,
     /// One JSON object a line on standard output, all else on standard error
     #[arg(long, help_heading = "Run")]
@@ -249,9 +251,9 @@ pub struct Trace {
     /// A function whose gradients are taken instead: rosenbrock, beale, quadratic
     #[arg(long, value_name = "NAME")]
     pub surface: Option<String>,
-    /// Steps on a surface
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    pub steps: usize,
+    /// Steps on a surface [100]; gradients of a table say how many there are
+    #[arg(long, value_name = "N", conflicts_with = "gradients")]
+    pub steps: Option<usize>,
     /// The parameter's sizes, as 2x2 [one row]
     #[arg(long, value_name = "SIZES")]
     pub shape: Option<String>,
@@ -356,7 +358,7 @@ mod tests {
         let unknown = said(&["schuss", "train", "--epoch", "5"]);
         assert!(unknown.starts_with("unexpected argument '--epoch' found; a similar argument exists: '--epochs'"));
         assert!(said(&["schuss", "evaluate"]).contains("<MODEL.safetensors>"));
-        assert!(said(&["schuss", "train", "--resume", "x", "--seed", "1"]).contains("--resume"));
+        assert!(said(&["schuss", "train", "--resume", "x", "--out", "y"]).contains("--resume"));
         assert!(!said(&["schuss", "tarin"]).contains('\n'));
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::arguments::{self, DataCommand};
 use crate::output::{Output, Result};
-use crate::train::read_recipe;
+use crate::train::recipe_of;
 use schuss::Error;
 use schuss::data::readers::file::show;
-use schuss::recipe::{Recipe, Setup, Tables};
+use schuss::recipe::{Setup, Tables};
 use std::fs;
 
 /// Looks at data.
@@ -17,9 +17,8 @@ pub fn data(command: &DataCommand, out: &mut Output) -> Result {
 
 /// Draws what training gets to see.
 fn contact_sheet(arguments: &arguments::DataShow, out: &mut Output) -> Result {
-    let mut recipe = arguments.recipe.as_deref().map_or(Ok(Recipe::default()), read_recipe)?;
-    arguments.shortcuts.apply(&mut recipe)?;
     let tables = Tables::default();
+    let recipe = recipe_of(arguments.recipe.as_deref(), &arguments.shortcuts, &tables)?;
     let setup = Setup::new(recipe.resolve(&tables)?, &tables)?;
     let (rows, epochs) = (arguments.samples as usize, arguments.columns as usize);
     let png = setup.contact_sheet(rows, epochs)?;

@@ -6,6 +6,7 @@ mod arguments;
 mod bench;
 mod data;
 mod evaluate;
+mod input;
 mod interrupt;
 mod list;
 mod output;
@@ -27,8 +28,8 @@ use schuss_kernels::Isa;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut out = Output::new();
     schuss_kernels::signals::errors_for_long_files();
+    let mut out = Output::new();
     let done = run(&mut out).and_then(|()| out.flush());
     match done {
         Ok(()) | Err(Stop::Closed) => ExitCode::SUCCESS,

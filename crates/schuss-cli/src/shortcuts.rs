@@ -1,8 +1,8 @@
 //! The flags that stand for paths of a recipe: one table, which the command line, its help and the recipe walk.
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches};
-use schuss::Result;
 use schuss::recipe::Recipe;
+use schuss::{Error, Result};
 
 /// A flag that stands for a path.
 struct Shortcut {
@@ -66,13 +66,63 @@ fn all() -> impl Iterator<Item = &'static Shortcut> {
     SHORTCUTS.iter()
 }
 
+/// Something on the command line that says what stands at a path.
+struct Said {
+    path: String,
+    shown: String,
+}
+
+impl Said {
+    /// By an assignment; a text that is none is told when it is applied.
+    fn by_set(assignment: &str) -> Self {
+        let path = assignment.split_once('=').map_or("", |(path, _)| path.trim()).to_owned();
+        Said { path, shown: format!("--set {assignment}") }
+    }
+    /// Is what was said before about the same, or put away by this?
+    fn undoes(&self, before: &Said) -> bool {
+        // A thing's name in the place of the thing says the same as its name does.
+        let name = |path: &str| if Recipe::is_thing(path) { format!("{path}.name") } else { path.to_owned() };
+        let below = before.path.strip_prefix(&self.path).is_some_and(|rest| rest.starts_with('.'));
+        !self.path.is_empty() && (below || name(&self.path) == name(&before.path))
+    }
+}
+
+/// Refuses what undoes something said before: nobody knows which one is meant.
+fn once(said: &[Said]) -> Result<()> {
+    for (i, later) in said.iter().enumerate() {
+        if let Some(first) = said[..i].iter().find(|before| later.undoes(before)) {
+            let message = format!("`{}` would undo `{}`; one of them must go", later.shown, first.shown);
+            return Err(Error::value("said-twice", message));
+        }
+    }
+    Ok(())
+}
+
+/// Applies assignments in their order, each below `place` if there is one.
+pub fn assign(recipe: &mut Recipe, place: &str, assignments: &[String]) -> Result<()> {
+    once(&assignments.iter().map(|a| Said::by_set(a)).collect::<Vec<_>>())?;
+    assignments.iter().try_for_each(|assignment| recipe.assign(&format!("{place}{}", assignment.trim())))
+}
+
 impl Shortcuts {
     /// Was nothing given?
     pub fn is_empty(&self) -> bool {
         self.flags.is_empty() && self.set.is_empty()
     }
+    /// What was given that says something else of a recipe than what stands at these paths.
+    pub fn other_than(&self, paths: &[&str]) -> Option<String> {
+        self.said().into_iter().find(|said| !paths.contains(&said.path.as_str())).map(|said| said.shown)
+    }
+    /// All that was given, in the order in which it is applied.
+    fn said(&self) -> Vec<Said> {
+        let value = |s: &Shortcut| self.flags.iter().find(|(flag, _)| *flag == s.flag).map(|(_, value)| value);
+        let said = |s: &Shortcut| Some(Said { path: s.path.into(), shown: format!("--{} {}", s.flag, value(s)?) });
+        let flags = all().filter_map(said);
+        flags.chain(self.set.iter().map(|a| Said::by_set(a))).collect()
+    }
     /// Changes the recipe: flags first, in the order of the table, then each `--set` in the order given.
     pub fn apply(&self, recipe: &mut Recipe) -> Result<()> {
+        once(&self.said())?;
         for shortcut in all() {
             let Some((_, value)) = self.flags.iter().find(|(flag, _)| *flag == shortcut.flag) else { continue };
             match (value.parse::<i64>(), value.parse::<f64>()) {
@@ -81,7 +131,7 @@ impl Shortcuts {
                 _ => recipe.set(shortcut.path, value.as_str())?,
             }
         }
-        self.set.iter().try_for_each(|assignment| recipe.assign(assignment))
+        assign(recipe, "", &self.set)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::arguments;
 use crate::output::{Output, Result};
 use crate::text::{count, table};
-use crate::train::read_recipe;
+use crate::train::recipe_of;
 use schuss::recipe::{LayerSummary, Recipe, Setup, Tables};
 use schuss::{Error, Model};
 use std::path::Path;
@@ -24,17 +24,16 @@ pub fn summary(arguments: &arguments::Summary, out: &mut Output) -> Result {
         }
         return layers(&Model::load(file)?.summary()?, out);
     }
-    let mut recipe = match what {
-        Some(file) if ends_in("toml") => read_recipe(file)?,
+    let tables = Tables::default();
+    let recipe = match what.filter(|_| !ends_in("toml")) {
         Some(name) => {
             let mut recipe = Recipe::default();
             recipe.set("model", name.to_string_lossy().as_ref())?;
+            arguments.shortcuts.apply(&mut recipe)?;
             recipe
         }
-        None => Recipe::default(),
+        None => recipe_of(what, &arguments.shortcuts, &tables)?,
     };
-    arguments.shortcuts.apply(&mut recipe)?;
-    let tables = Tables::default();
     let setup = Setup::new(recipe.resolve(&tables)?, &tables)?;
     layers(&setup.summary()?, out)?;
     let (batch, mut machine) = (setup.batch_size()?, setup.machine()?);

@@ -1,18 +1,26 @@
 //! `schuss trace`: one optimizer on given gradients, no model.
 
 use crate::arguments;
+use crate::input::read_text;
 use crate::output::{Output, Result};
+use crate::shortcuts::assign;
 use schuss::Error;
 use schuss::lab::{Gradients, Precision, surfaces, trace as steps_of};
 use schuss::recipe::{Recipe, Tables};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
+/// Steps on a surface, unless given.
+const STEPS: usize = 100;
+
+/// A table of gradients has at most so many bytes.
+const LONGEST: u64 = 256 << 20;
+
 /// Prints where each step leads.
 pub fn trace(arguments: &arguments::Trace, out: &mut Output) -> Result {
     let mut recipe = Recipe::default();
     recipe.set("optimizer", arguments.optimizer.as_str())?;
-    arguments.set.iter().try_for_each(|assignment| recipe.assign(&format!("optimizer.{}", assignment.trim())))?;
+    assign(&mut recipe, "optimizer.", &arguments.set)?;
     let optimizer = recipe.resolve(&Tables::default())?.optimizer;
     let start = numbers("--start", &arguments.start)?;
     let shape = match &arguments.shape {
@@ -37,7 +45,7 @@ pub fn trace(arguments: &arguments::Trace, out: &mut Output) -> Result {
         }
         (None, Some(name)) => {
             let surface = surfaces().make(name, &[])?;
-            steps_of(&optimizer, &shape, &start, Gradients::Of(&surface, arguments.steps), precision)?
+            steps_of(&optimizer, &shape, &start, Gradients::Of(&surface, arguments.steps.unwrap_or(STEPS)), precision)?
         }
         _ => {
             let message = "say where gradients come from: --gradients FILE.csv, or --surface NAME";
@@ -90,8 +98,7 @@ fn sizes(text: &str, count: usize) -> std::result::Result<Vec<usize>, Error> {
 /// One row of gradients a step.
 fn rows(path: &Path, count: usize) -> std::result::Result<Vec<Vec<f64>>, Error> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Error::file("file-unreadable", format!("{shown} can't be read: {e}")))?;
+    let text = read_text(path, "the table of gradients", LONGEST)?;
     let mut rows = Vec::new();
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let place = format!("{shown}, line {}", i + 1);

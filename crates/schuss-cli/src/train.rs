@@ -1,26 +1,36 @@
 //! `schuss train`, and `schuss` alone.
 
 use crate::arguments;
+use crate::input::read_text;
 use crate::interrupt::Interrupt;
 use crate::output::{Output, Result, Stop, tell};
 use crate::progress::Progress;
+use crate::shortcuts::Shortcuts;
 use crate::text::{count, duration, number, rate};
 use schuss::data::Dataset;
 use schuss::data::readers::file::show;
 use schuss::recipe::{Recipe, Report, Setup, Tables, Training, Transfer};
 use schuss::{Error, Kind};
 use serde_json::{Map, Value, json};
-use std::fs;
 use std::path::Path;
 
 /// Trains as a recipe and flags say, or goes on with a run.
 pub fn train(arguments: &arguments::Train, out: &mut Output) -> Result {
     let tables = Tables::default();
     let training = match &arguments.resume {
-        Some(folder) => Training::resume(folder, &tables)?,
+        Some(folder) => {
+            if let Some(other) = arguments.shortcuts.other_than(Training::CHANGEABLE) {
+                let allowed = Training::CHANGEABLE.join(" and ");
+                let message = format!(
+                    "`{other}` can't be given with --resume, as a run goes on with the recipe it started with; beside \
+                     --json allowed are {allowed}, which change no bit of the result"
+                );
+                return Err(Error::value("wrong-arguments", message).into());
+            }
+            Training::resume_with(folder, &tables, |recipe| arguments.shortcuts.apply(recipe))?
+        }
         None => {
-            let mut recipe = arguments.recipe.as_deref().map_or(Ok(Recipe::default()), read_recipe)?;
-            arguments.shortcuts.apply(&mut recipe)?;
+            let recipe = recipe_of(arguments.recipe.as_deref(), &arguments.shortcuts, &tables)?;
             Training::start(&recipe, arguments.out.as_deref(), &tables)?
         }
     };
@@ -55,11 +65,26 @@ pub fn first_run(out: &mut Output) -> Result {
     next.iter().try_for_each(|(arguments, what)| out.line(format!("  {schuss} {arguments}\n      {what}")))
 }
 
-/// A recipe from a file.
-pub fn read_recipe(path: &Path) -> Result<Recipe> {
-    let text = fs::read_to_string(path)
-        .map_err(|e| Error::file("file-unreadable", format!("{}: the recipe can't be read: {e}", show(path))))?;
-    Ok(Recipe::from_toml(&text).map_err(|e| e.at(show(path)))?)
+/// A recipe has at most so many bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// What a file, if one is given, and the flags come to. What is wrong in the file is told with its name.
+pub fn recipe_of(file: Option<&Path>, shortcuts: &Shortcuts, tables: &Tables) -> Result<Recipe> {
+    let Some(path) = file else {
+        let mut recipe = Recipe::default();
+        shortcuts.apply(&mut recipe)?;
+        return Ok(recipe);
+    };
+    let of_file = |e: Error| e.at(show(path));
+    let written = Recipe::from_toml(&read_text(path, "the recipe", LONGEST)?).map_err(of_file)?;
+    let mut recipe = written.clone();
+    shortcuts.apply(&mut recipe)?;
+    if let Err(e) = recipe.resolve(tables) {
+        // Flags may mend the file, and may spoil it.
+        let own = written.resolve(tables).is_err_and(|own| own.message() == e.message());
+        return Err(if own { of_file(e) } else { e }.into());
+    }
+    Ok(recipe)
 }
 
 fn run(training: Training, json: Option<&mut Output>) -> Result<Report> {

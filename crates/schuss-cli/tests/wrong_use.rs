@@ -54,3 +54,61 @@ fn what_can_not_be_written_is_told_and_the_run_goes_on_later() {
     folder.text("train --resume run");
     assert!(folder.0.join("run/model.safetensors").exists());
 }
+
+#[test]
+fn what_is_said_twice_is_refused() {
+    let folder = Folder::new("twice");
+    folder.write("g.csv", "1,2\n");
+    for (args, both) in [
+        ("train --optimizer sgd --set optimizer.name=adam", ["--optimizer sgd", "--set optimizer.name=adam"]),
+        ("train --epochs 2 --set train.epochs=0", ["--epochs 2", "--set train.epochs=0"]),
+        ("train --set train.seed=1 --set train.seed=2", ["--set train.seed=1", "--set train.seed=2"]),
+        ("train --set model=mlp --set model.name=lenet5", ["--set model=mlp", "--set model.name=lenet5"]),
+        ("train --learning-rate 1 --set optimizer=sgd", ["--learning-rate 1", "--set optimizer=sgd"]),
+        (
+            "trace --optimizer adam --start 1,2 --gradients g.csv --set beta_1=0 --set beta_1=0",
+            ["beta_1=0", "beta_1=0"],
+        ),
+        ("train --class-weight 0=1,0=2", ["1", "2"]),
+        ("trace --optimizer adam --start 1,2 --gradients g.csv --steps 5", ["--gradients", "--steps"]),
+    ] {
+        let output = folder.run(args);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && errors.lines().count() == 1, "{args}: {errors}");
+        assert!(both.iter().all(|said| errors.contains(said)), "{args}: {errors}");
+    }
+    assert!(!folder.0.join("runs").exists());
+}
+
+#[test]
+fn a_recipe_s_errors_name_its_file_and_those_of_flags_do_not() {
+    let folder = Folder::new("recipe-file");
+    folder.write("bad.toml", "[data]\nfoo = 1\n");
+    folder.write("good.toml", "[train]\nepochs = 1\n");
+    let error = |args: &str| String::from_utf8(folder.run(args).stderr).unwrap();
+    for command in ["train", "summary", "data show --out a.png"] {
+        let found = error(&format!("{command} bad.toml"));
+        assert!(found.starts_with("error: bad.toml: data: no setting `foo`"), "{found}");
+    }
+    let found = error("train good.toml --set data.foo=1");
+    assert!(found.starts_with("error: data: no setting"), "{found}");
+    #[cfg(unix)]
+    refused(&folder, "train /dev/zero", 1, "file-too-long");
+    #[cfg(unix)]
+    refused(&folder, "trace --optimizer adam --start 1,2 --gradients /dev/zero", 1, "file-too-long");
+}
+
+#[test]
+fn a_run_goes_on_with_other_threads_and_with_nothing_else() {
+    let folder = Folder::new("resume-with");
+    folder.text("train --epochs 1 --out run");
+    let whole = folder.read("run/model.safetensors");
+    fs::remove_file(folder.0.join("run/model.safetensors")).unwrap();
+    folder.text("train --resume run --threads 1");
+    folder.text("train --resume run --set train.snapshot_seconds=5 --set train.threads=2");
+    assert!(folder.read("run/model.safetensors") == whole);
+    for other in ["--seed 1", "--set train.epochs=3"] {
+        let errors = String::from_utf8(folder.run(&format!("train --resume run {other} --threads 1")).stderr).unwrap();
+        assert!(errors.contains(&format!("`{other}` can't be given")) && errors.contains("train.threads"), "{errors}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Recipes: what they may say, what they come to, and runs in folders.
 
+use schuss::data::FileRecord;
 use schuss::layers::{AnyLayer, Layer};
 use schuss::recipe::{Recipe, Tables, Training};
 use schuss::registry::{Entry, Page};
@@ -451,7 +452,12 @@ fn a_run_folder_is_refused_when_something_is_in_its_way_or_was_changed() {
 
     let text = fs::read_to_string(out.join("recipe.toml")).unwrap();
     fs::write(out.join("recipe.toml"), text.replace("epochs = 4", "epochs = 5")).unwrap();
-    assert_eq!(code(resume(&out)), "recipe-changed");
+    let e = resume(&out).err().expect("refused");
+    assert!(e.code() == "recipe-changed" && e.message().contains("recipe.toml: the recipe was changed"), "{e}");
+    assert!(e.message().contains(": train.epochs was 4, is 5; it goes on"), "{e}");
+    fs::write(out.join("recipe.toml"), text.replace("epochs =", "epoch =")).unwrap();
+    let e = resume(&out).err().expect("refused");
+    assert!(e.code() == "unknown-setting" && e.message().contains("recipe.toml: train: no setting"), "{e}");
     // How it is computed may change: no bit does.
     fs::write(out.join("recipe.toml"), text.replace("threads = 1", "threads = 2")).unwrap();
     assert!(resume(&out).unwrap().warnings().is_empty());
@@ -459,6 +465,8 @@ fn a_run_folder_is_refused_when_something_is_in_its_way_or_was_changed() {
 
     let mut file = SnapshotFile::read(&last).unwrap();
     file.written.isa = "none".into();
+    // As earlier versions wrote it.
+    file.written.recipe = FileRecord::of(String::new(), file.written.recipe.as_bytes()).sha256;
     file.write(&last).unwrap();
     assert!(resume(&out).unwrap().warnings()[0].contains("instruction set none"));
 

@@ -31,10 +31,15 @@ impl FromStr for ClassWeights {
             let (name, weight) = pair.rsplit_once('=')?;
             Some((name.trim().to_owned(), weight.trim().parse().ok()?))
         };
-        text.split(',').map(pair).collect::<Option<_>>().map(ClassWeights::Named).ok_or_else(|| {
-            let message = format!("class weights {text:?}; allowed is balanced, or CLASS=WEIGHT with commas between");
-            Error::value("class-weights", message)
-        })
+        let wrong = |what: &str| Error::value("class-weights", format!("class weights {text:?}; {what}"));
+        let allowed = || wrong("allowed is balanced, or CLASS=WEIGHT with commas between");
+        let named: Vec<(String, f64)> = text.split(',').map(pair).collect::<Option<_>>().ok_or_else(allowed)?;
+        for (i, (name, weight)) in named.iter().enumerate() {
+            if let Some((_, first)) = named[..i].iter().find(|(n, _)| n == name) {
+                return Err(wrong(&format!("`{name}` has {first} and {weight}; a class has one weight")));
+            }
+        }
+        Ok(ClassWeights::Named(named))
     }
 }
 

@@ -7,6 +7,9 @@ use crate::registry::Argument;
 use std::path::absolute;
 use toml::{Table, Value};
 
+/// So many changes of a recipe are told.
+const MOST_SHOWN: usize = 4;
+
 /// A recipe as it is written: what it leaves out is as usual.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recipe {
@@ -47,11 +50,24 @@ impl Recipe {
         };
         self.set(path.trim(), value(text.trim())?)
     }
+    /// Is this the path of a thing, which its name alone may stand for, as `optimizer`?
+    pub fn is_thing(path: &str) -> bool {
+        THINGS.contains(&path)
+    }
     /// Is there anything at this path?
     pub fn has(&self, path: &str) -> bool {
         let mut keys = path.split('.');
         let first = keys.next().and_then(|k| self.table.get(k));
         keys.fold(first, |place, key| place.and_then(|v| v.get(key))).is_some()
+    }
+    /// What is otherwise in the second of two recipes in TOML, as `: train.seed was 1, is 2`; nothing if that can't be said.
+    pub(super) fn changes(was: &str, is: &str) -> String {
+        let (Ok(was), Ok(is)) = (was.parse::<Table>(), is.parse::<Table>()) else { return String::new() };
+        let mut changes = Vec::new();
+        differences("", &Value::Table(was), &Value::Table(is), &mut changes);
+        let (shown, all) = (&changes[..changes.len().min(MOST_SHOWN)], changes.len());
+        let more = if all > MOST_SHOWN { format!(" … ({all} in all)") } else { String::new() };
+        format!(": {}{more}", shown.join(", "))
     }
     /// The same with whole paths of files, so that it means the same in another folder.
     pub(super) fn anchored(&self, tables: &Tables) -> Self {
@@ -74,6 +90,29 @@ impl Recipe {
 pub(super) fn expand(key: &str, value: &mut Value) {
     if let (true, Value::String(name)) = (THINGS.contains(&key), &value) {
         *value = Value::Table(Table::from_iter([("name".to_owned(), Value::String(name.clone()))]));
+    }
+}
+
+/// A sentence for each path at which the two values differ.
+fn differences(path: &str, was: &Value, is: &Value, to: &mut Vec<String>) {
+    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match (was, is) {
+        (Value::Table(old), Value::Table(new)) => {
+            for (key, was) in old {
+                match new.get(key) {
+                    Some(is) => differences(&below(key), was, is, to),
+                    None => to.push(format!("{} was {was}, and is gone", below(key))),
+                }
+            }
+            let added = new.iter().filter(|(key, _)| !old.contains_key(*key));
+            to.extend(added.map(|(key, is)| format!("{} is {is}, and was not there", below(key))));
+        }
+        (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
+            let pairs = old.iter().zip(new).enumerate();
+            pairs.for_each(|(i, (was, is))| differences(&below(&i.to_string()), was, is, to));
+        }
+        _ if was != is => to.push(format!("{path} was {was}, is {is}")),
+        _ => {}
     }
 }
 

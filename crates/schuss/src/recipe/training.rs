@@ -6,6 +6,7 @@ use super::setup::Setup;
 use super::text::Recipe;
 use super::transfer::Transfer;
 use super::{Tables, model};
+use crate::data::readers::file::show;
 use crate::error::{Error, Result};
 use crate::plan::Machine;
 use crate::store::{DataRecord, HistoryFile, Keeper, ModelFile, RunFolder, SnapshotFile, Written, seconds, sha256};
@@ -13,6 +14,7 @@ use crate::train::{
     Callback, ClassRow, FitOptions, Origin, Outcome, Run, Scores, class_table, evaluate, fit, parameters, predict_views,
 };
 use std::path::{Path, PathBuf};
+use toml::Value;
 
 /// A run in a folder, ready to be run.
 ///
@@ -72,8 +74,18 @@ impl Training {
     /// The run of this folder, from its last snapshot; from the start if there is none yet. Refuses data, or a recipe,
     /// that were changed since.
     pub fn resume(folder: &Path, tables: &Tables) -> Result<Self> {
+        Self::resume_with(folder, tables, |_| Ok(()))
+    }
+    /// Settings that a run may go on with as they are now: they change no bit of what comes of it.
+    pub const CHANGEABLE: &[&str] = &["train.threads", "train.snapshot_seconds"];
+    /// Like [`Training::resume`], with changes of the recipe that are for now only: of what is [`Self::CHANGEABLE`].
+    pub fn resume_with(folder: &Path, tables: &Tables, change: impl FnOnce(&mut Recipe) -> Result<()>) -> Result<Self> {
         let (folder, recipe, then) = RunFolder::open(folder)?;
-        let setup = Setup::new(Recipe::from_toml(&recipe)?.resolve(tables)?, tables)?;
+        let in_file = |e: Error| e.at(show(&folder.path().join("recipe.toml")));
+        let mut recipe = Recipe::from_toml(&recipe).map_err(in_file)?;
+        recipe.resolve(tables).map_err(in_file)?;
+        change(&mut recipe)?;
+        let setup = Setup::new(recipe.resolve(tables)?, tables)?;
         let mut machine = setup.machine()?;
         let mut now = DataRecord { files: setup.files.clone(), weights: then.weights.clone() };
         let Some(file) = SnapshotFile::read_if_there(&folder.last())? else {
@@ -84,9 +96,15 @@ impl Training {
         };
         then.check(&now)?;
         let (was, is) = (file.written, written(&setup)?);
-        if was.recipe != is.recipe {
-            let message = format!("{}: recipe.toml was changed since the run started", folder.path().display());
-            return Err(Error::file("recipe-changed", message));
+        // Snapshots of earlier versions have a hash in the place of the recipe.
+        if was.recipe != is.recipe && was.recipe != sha256(is.recipe.as_bytes()) {
+            let message = format!(
+                "the recipe was changed since the run started{}; it goes on with the one it started with, in which only \
+                 {} may be changed",
+                Recipe::changes(&was.recipe, &is.recipe),
+                Self::CHANGEABLE.join(" and ")
+            );
+            return Err(in_file(Error::file("recipe-changed", message)));
         }
         let differs = |what: &str, was: &str, is: &str| {
             format!("the snapshot was written with {what} {was}, this is {is}: the last bits may differ")
@@ -149,14 +167,15 @@ impl Training {
     }
 }
 
-/// Who writes snapshots of this run. Threads and the time between snapshots change no bit, and may be changed.
+/// Who writes snapshots of this run.
 fn written(setup: &Setup) -> Result<Written> {
     let mut recipe = Recipe::from_toml(&setup.recipe.to_toml())?;
-    recipe.set("train.threads", "auto")?;
-    recipe.set("train.snapshot_seconds", 1.0)?;
+    for (path, same) in Training::CHANGEABLE.iter().zip([Value::from("auto"), Value::from(1.0)]) {
+        recipe.set(path, same)?;
+    }
     Ok(Written {
         version: env!("CARGO_PKG_VERSION").into(),
         isa: model::isa()?.name().into(),
-        recipe: sha256(recipe.table.to_string().as_bytes()),
+        recipe: recipe.table.to_string(),
     })
 }

@@ -18,7 +18,7 @@ pub struct Written {
     pub version: String,
     /// The instruction set.
     pub isa: String,
-    /// The SHA-256 of what the run was told to do.
+    /// What the run was told to do.
     pub recipe: String,
 }
 
