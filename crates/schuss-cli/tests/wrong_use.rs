@@ -112,3 +112,16 @@ fn a_run_goes_on_with_other_threads_and_with_nothing_else() {
         assert!(errors.contains(&format!("`{other}` can't be given")) && errors.contains("train.threads"), "{errors}");
     }
 }
+
+#[test]
+fn a_model_that_has_no_room_is_refused_before_pictures_are_decoded_for_it() {
+    let folder = Folder::new("no-room");
+    for class in ["a", "b"] {
+        fs::create_dir_all(folder.0.join("pets").join(class)).unwrap();
+        // What is behind the first bytes is looked at later.
+        folder.write(&format!("pets/{class}/1.png"), b"\x89PNG\r\n\x1a\n");
+    }
+    let wide = "--set model.units=[8388608]";
+    refused(&folder, &format!("train --data pets --set data.image_size=[16384,16384] {wide}"), 2, "too-large");
+    refused(&folder, "train --data pets --set data.image_size=[8,8]", 1, "picture-damaged");
+}

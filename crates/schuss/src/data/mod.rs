@@ -13,7 +13,7 @@ mod weights;
 
 pub use dataset::{Dataset, Features, Targets};
 pub use pipeline::{Pipeline, PipelineText, Step, StepText};
-pub use readers::{FileRecord, Loaded, Options, Samples, Schema, Task, open, open_for};
+pub use readers::{FileRecord, Loaded, Options, Samples, Schema, Task, least_shape, open, open_for};
 pub use sheet::contact_sheet;
 pub use stored::{Source, Stored};
 pub use views::Views;

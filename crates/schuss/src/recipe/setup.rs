@@ -3,7 +3,7 @@
 use super::description::Parts;
 use super::{Resolved, Tables};
 use crate::data::stages::Epoch;
-use crate::data::{self, ClassWeights, Dataset, FileRecord, Task};
+use crate::data::{self, ClassWeights, Dataset, FileRecord, Pipeline, Step, Task};
 use crate::error::{Error, Result};
 use crate::graph::Precision;
 use crate::metrics;
@@ -55,11 +55,34 @@ pub struct LayerSummary {
     pub multiply_adds: usize,
 }
 
+/// Refuses a model whose parameters have no room in memory, for samples of at least these sizes, before those are read. What
+/// else is wrong is told once they are.
+fn has_room(recipe: &Resolved, shape: &[usize]) -> Result<()> {
+    let stages = recipe.augment.iter().cloned().map(Step::Stage).collect();
+    let Ok(input) = Pipeline::new(stages).output_shape(shape) else { return Ok(()) };
+    let built = recipe.layers(&input, TargetKind::Class(2)).and_then(|model| model.build(false));
+    let Ok(built) = built else { return Ok(()) };
+    let count = |shape: &[usize]| shape.iter().try_fold(1usize, |n, &k| n.checked_mul(k));
+    for parameter in &built.parameters {
+        // A step has its gradient beside it.
+        let room = count(&parameter.shape).and_then(|n| n.checked_mul(2)).and_then(Buffer::try_zeros);
+        if room.is_none() {
+            let (name, of) = (&parameter.name, &parameter.shape);
+            let message = format!("parameter {name} of shape {of:?}, for samples {input:?}, does not fit in memory");
+            return Err(Error::value("too-large", message));
+        }
+    }
+    Ok(())
+}
+
 impl Setup {
     /// Reads the data, cuts them into training, validation and test part, and makes the model.
     pub fn new(recipe: Resolved, tables: &Tables) -> Result<Self> {
         let mut options = tables.data_options();
         options.settings.clone_from(&recipe.reader);
+        if let Some(shape) = data::least_shape(recipe.data.text("name"), &options)? {
+            has_room(&recipe, &shape)?;
+        }
         let task = if recipe.loss.is_regression() { Task::Numbers } else { Task::Classes };
         let loaded = data::open(recipe.data.text("name"), task, &options)?;
         Self::of(recipe, loaded)
@@ -187,11 +210,6 @@ impl Setup {
     pub fn timetable(&self) -> Result<Option<Timetable>> {
         self.recipe.fit_options().timetable(&self.recipe.optimizer, self.train.len())
     }
-    /// A line for each layer.
-    pub fn summary(&self) -> Result<Vec<LayerSummary>> {
-        super::model::summary(&self.parts.model)
-    }
-}
     /// What training is told.
     pub(super) fn fit_options(&self) -> FitOptions<'_> {
         FitOptions { validation: self.validation.as_ref(), ..self.recipe.fit_options() }
@@ -200,3 +218,8 @@ impl Setup {
     pub(super) fn check(&self) -> Result<()> {
         train::check(&self.fit_options(), &self.train, &self.recipe.optimizer, &self.parts.metrics)
     }
+    /// A line for each layer.
+    pub fn summary(&self) -> Result<Vec<LayerSummary>> {
+        super::model::summary(&self.parts.model)
+    }
+}

@@ -37,6 +37,10 @@ pub fn readers() -> Registry<AnyReader> {
 pub trait Reader: Debug + Send + Sync {
     /// Is what stands at `path` of this format, by name or first bytes? It may still turn out to be damaged.
     fn reads(&self, path: &Path) -> bool;
+    /// The least sizes that samples will have, where settings alone say them.
+    fn least_shape(&self) -> Option<Vec<usize>> {
+        None
+    }
     /// All samples, for training.
     fn load(&self, path: &Path, task: Task) -> Result<Loaded>;
     /// Samples for a trained model, with their targets if `targets`: the test part if there is one, else all.
@@ -206,6 +210,11 @@ pub fn open(source: impl AsRef<Path>, task: Task, options: &Options) -> Result<L
     let loaded = reader.load(&path, task)?;
     loaded.check().map_err(|e| e.at(show(source)))?;
     Ok(loaded)
+}
+
+/// The least sizes that samples will have, where settings alone say them: known before anything is read.
+pub fn least_shape(source: impl AsRef<Path>, options: &Options) -> Result<Option<Vec<usize>>> {
+    Ok(options.find(source.as_ref())?.0.least_shape())
 }
 
 /// Reads data for a trained model, with targets (to evaluate it) or without (to predict): the test part if the source

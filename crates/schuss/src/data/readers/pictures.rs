@@ -97,6 +97,11 @@ impl Reader for Pictures {
         path.is_dir() && has(path, 2)
     }
 
+    fn least_shape(&self) -> Option<Vec<usize>> {
+        let (height, width) = self.size?;
+        Some([height, width].into_iter().chain(self.channels.filter(|&n| n > 1)).collect())
+    }
+
     fn load(&self, path: &Path, _: Task) -> Result<Loaded> {
         let mut passed = PassedOver::default();
         let [train, validation, test] = parts(path, &mut passed)?;
@@ -381,9 +386,9 @@ fn pictures_in(folder: &Path, passed: &mut PassedOver) -> Result<Vec<PathBuf>> {
         } else if format_of(&path)?.is_some() {
             pictures.push(path);
             continue;
+        } else {
+            passed.others += 1;
         }
-        let count = if path.is_dir() { &mut passed.folders } else { &mut passed.others };
-        *count += 1;
         passed.see(&path);
     }
     Ok(pictures)
