@@ -323,9 +323,18 @@ pub fn parse() -> Result<Result<Arguments, String>, Error> {
         Ok(arguments) => Ok(Ok(arguments)),
         Err(e) => match e.kind() {
             ErrorKind::DisplayHelp => Ok(Err(e.render().to_string().trim_end().to_owned())),
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                Err(Error::value("wrong-arguments", incomplete(&e.render().to_string())))
+            }
             _ => Err(Error::value("wrong-arguments", in_one_line(&e.render().to_string()))),
         },
     }
+}
+
+/// What there is to say where clap shows its help.
+fn incomplete(help: &str) -> String {
+    let usage = help.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or("schuss COMMAND");
+    format!("the command is not complete; it is: {usage}; see --help")
 }
 
 /// What clap says in several paragraphs: what is wrong, and a tip.
@@ -360,5 +369,8 @@ mod tests {
         assert!(said(&["schuss", "evaluate"]).contains("<MODEL.safetensors>"));
         assert!(said(&["schuss", "train", "--resume", "x", "--out", "y"]).contains("--resume"));
         assert!(!said(&["schuss", "tarin"]).contains('\n'));
+        let alone = Arguments::try_parse_from(["schuss", "data"]).unwrap_err();
+        assert_eq!(alone.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+        assert!(incomplete(&alone.render().to_string()).contains("it is: schuss data <COMMAND>"));
     }
 }

@@ -34,6 +34,7 @@ fn a_run_that_can_not_start_makes_no_folder() {
     folder.text("train --epochs 1 --out run");
 }
 
+#[cfg(unix)]
 #[test]
 fn what_can_not_be_written_is_told_and_the_run_goes_on_later() {
     let folder = Folder::new("short-files");
@@ -124,4 +125,11 @@ fn a_model_that_has_no_room_is_refused_before_pictures_are_decoded_for_it() {
     let wide = "--set model.units=[8388608]";
     refused(&folder, &format!("train --data pets --set data.image_size=[16384,16384] {wide}"), 2, "too-large");
     refused(&folder, "train --data pets --set data.image_size=[8,8]", 1, "picture-damaged");
+}
+
+#[test]
+fn an_empty_variable_is_none() {
+    let folder = Folder::new("variable");
+    let output = folder.command("--version").env("SCHUSS_ISA", "").output().unwrap();
+    assert!(output.status.success());
 }

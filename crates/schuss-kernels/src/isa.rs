@@ -35,7 +35,8 @@ impl Isa {
 
     /// What the environment variable `SCHUSS_ISA` names, else the best.
     pub fn chosen() -> Result<Isa, String> {
-        let Some(value) = std::env::var_os("SCHUSS_ISA") else { return Ok(Isa::detect()) };
+        let named = std::env::var_os("SCHUSS_ISA").filter(|value| !value.is_empty());
+        let Some(value) = named else { return Ok(Isa::detect()) };
         let value = value.to_string_lossy();
         let list = |which: &mut dyn Iterator<Item = Isa>| which.map(Isa::name).collect::<Vec<_>>().join(", ");
         match Isa::from_name(&value) {

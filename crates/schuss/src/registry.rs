@@ -231,6 +231,17 @@ impl Allowed {
     }
 }
 
+/// The upper limit of whole numbers that have no other one, where a value is above it.
+fn most(allowed: Allowed, value: &Argument) -> String {
+    let whole = matches!(allowed, Allowed::Int(_, i64::MAX) | Allowed::CountOr(_));
+    let number = match value {
+        Argument::Float(x) => *x,
+        Argument::Text(digits) => digits.parse().unwrap_or(0.0),
+        _ => 0.0,
+    };
+    if whole && number >= i64::MAX as f64 { format!(", and at most {}", i64::MAX) } else { String::new() }
+}
+
 /// The length that a value says, if it says one; a number alone counts steps.
 fn length(value: &Argument) -> Option<Length> {
     match value {
@@ -278,7 +289,9 @@ impl Settings {
         }
         let resolve = |s: &&'static Setting| match given.iter().rfind(|(name, _)| name == s.name) {
             Some((_, value)) => s.allowed.accept(value.clone()).map(|v| (s.name, v)).ok_or_else(|| {
-                Error::value("value-not-allowed", format!("{what}: `{}` is {value}; allowed is {}", s.name, s.allowed))
+                let message =
+                    format!("{what}: `{}` is {value}; allowed is {}{}", s.name, s.allowed, most(s.allowed, value));
+                Error::value("value-not-allowed", message)
             }),
             None => s.default.value().map(|v| (s.name, v)).ok_or_else(|| {
                 Error::value("value-missing", format!("{what}: `{}` is missing; it is {}", s.name, s.allowed))
@@ -513,7 +526,10 @@ pub fn suggest(name: &str, names: &[&str]) -> String {
         _ => format!("there are {}", names.join(", ")),
     };
     match near {
-        Some((d, n)) if d <= 1 + name.chars().count() / 3 => format!("; did you mean `{n}`? ({all})"),
+        // What has not a letter in common is not near.
+        Some((d, n)) if d <= 1 + name.chars().count() / 3 && d < name.chars().count().max(n.chars().count()) => {
+            format!("; did you mean `{n}`? ({all})")
+        }
         _ => format!("; {all}"),
     }
 }
@@ -547,6 +563,8 @@ mod tests {
     fn a_near_name_is_suggested() {
         assert!(suggest("adma", &["sgd", "adam"]).contains("did you mean `adam`"));
         assert!(!suggest("xyzzy", &["sgd", "adam"]).contains("did you mean"));
+        assert!(!suggest("y", &["a", "b"]).contains("did you mean"));
+        assert!(suggest("y", &["a", "Y"]).contains("did you mean `Y`"));
         assert_eq!(distance("nadma", "nadam"), 1);
         let many: Vec<String> = (0..41).map(|i| format!("column{i}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
@@ -569,6 +587,8 @@ mod tests {
         assert_eq!(code(&[]), "value-missing");
         assert_eq!(code(&[("unit", Argument::Int(3))]), "unknown-setting");
         assert_eq!(code(&[("units", Argument::Int(0))]), "value-not-allowed");
+        let large = Settings::resolve("x", LIST, &given(&[("units", Argument::Text("18446744073709551615".into()))]));
+        assert!(large.unwrap_err().message().ends_with("at least 1, and at most 9223372036854775807"));
         assert_eq!(code(&[("units", Argument::Int(1)), ("rate", Argument::Float(f64::NAN))]), "value-not-allowed");
     }
 }
