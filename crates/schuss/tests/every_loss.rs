@@ -5,6 +5,7 @@ mod derivatives;
 mod table;
 mod testdata;
 
+use schuss::activations;
 use schuss::graph::ops::input::Source;
 use schuss::graph::{Graph, Reference, Tensor, Value, backpropagate};
 use schuss::losses::{AnyLoss, SparseCategoricalCrossentropy, registry};
@@ -279,30 +280,53 @@ fn what_does_not_fit_is_refused() {
         let loss = make(name, &[("from_logits", Argument::Bool(true))]);
         assert_eq!(error(&loss, 2, end, TargetKind::Class(2)).code(), "not-logits");
     }
-    // And the other way round: what a layer gives without an activation, or with one that has no bound.
-    let linear: End = |g, z| {
-        let w = g.input(Source::Parameter, "w", Shape::fixed(&[2, 2]));
-        let b = g.input(Source::Parameter, "b", Shape::fixed(&[2]));
-        let y = g.matmul(z, w)?;
-        g.add(y, b)
-    };
-    let relu: End = |g, z| {
-        let w = g.input(Source::Parameter, "w", Shape::fixed(&[2, 2]));
-        let y = g.matmul(z, w)?;
-        g.relu(y)
-    };
-    for (name, activation) in [
-        ("binary_crossentropy", "sigmoid"),
-        ("categorical_crossentropy", "softmax"),
-        ("sparse_categorical_crossentropy", "softmax"),
+}
+
+/// What a layer with weights gives, with an activation.
+fn layer(g: &mut Graph, z: Value, activation: &str) -> Result<Value> {
+    let w = g.input(Source::Parameter, "w", Shape::fixed(&[2, 2]));
+    let b = g.input(Source::Parameter, "b", Shape::fixed(&[2]));
+    let y = g.matmul(z, w)?;
+    let y = g.add(y, b)?;
+    activations::registry().make(activation, &[])?.build(g, y)
+}
+
+#[test]
+fn outputs_that_are_no_probabilities_are_refused() {
+    const ENDS: [(&str, End); 7] = [
+        ("linear", |g, z| layer(g, z, "linear")),
+        ("relu", |g, z| layer(g, z, "relu")),
+        ("leaky_relu", |g, z| layer(g, z, "leaky_relu")),
+        ("elu", |g, z| layer(g, z, "elu")),
+        ("gelu", |g, z| layer(g, z, "gelu")),
+        ("softplus", |g, z| layer(g, z, "softplus")),
+        ("tanh", |g, z| layer(g, z, "tanh")),
+    ];
+    // Between 0 and 1, or of whom nothing is known.
+    const OTHERS: [End; 5] = [
+        |g, z| layer(g, z, "sigmoid"),
+        |g, z| layer(g, z, "hard_sigmoid"),
+        |g, z| layer(g, z, "softmax"),
+        |g, z| {
+            let y = layer(g, z, "tanh")?;
+            g.relu(y)
+        },
+        NOTHING,
+    ];
+    for (name, end, kind) in [
+        ("binary_crossentropy", "sigmoid", TargetKind::Numbers(2)),
+        ("categorical_crossentropy", "softmax", TargetKind::Numbers(2)),
+        ("sparse_categorical_crossentropy", "softmax", TargetKind::Numbers(1)),
     ] {
-        for end in [linear, relu] {
-            let found = error(&make(name, &[]), 2, end, TargetKind::Numbers(if name.starts_with("s") { 1 } else { 2 }));
-            assert_eq!(found.code(), "not-probabilities");
-            assert!(found.message().contains(activation) && found.message().contains("from_logits=true"), "{found}");
-            let logits = make(name, &[("from_logits", Argument::Bool(true))]);
-            assert_eq!(error(&logits, 2, end, TargetKind::Class(3)).code(), "target-shape");
+        let (loss, logits) = (make(name, &[]), make(name, &[("from_logits", Argument::Bool(true))]));
+        for (activation, layer) in ENDS {
+            let found = error(&loss, 2, layer, kind);
+            assert_eq!(found.code(), "not-probabilities", "{name} of {activation}");
+            assert!(found.message().contains(&format!("activation='{end}'")), "{found}");
+            assert!(found.message().contains("loss.from_logits=true"), "{found}");
+            assert!(Built::new(&logits, 2, layer, kind).is_ok(), "{name} of {activation}");
         }
+        assert!(OTHERS.iter().all(|end| Built::new(&loss, 2, *end, kind).is_ok()), "{name}");
     }
 }
 

@@ -32,11 +32,16 @@
 use crate::error::{Error, Result};
 use crate::graph::ops::add::Add;
 use crate::graph::ops::convolution::Convolution;
+use crate::graph::ops::gelu::Gelu;
+use crate::graph::ops::greater::Greater;
+use crate::graph::ops::greater_equal::GreaterEqual;
 use crate::graph::ops::input::{Input, Source};
 use crate::graph::ops::matmul::MatMul;
 use crate::graph::ops::relu::Relu;
 use crate::graph::ops::reshape::Reshape;
+use crate::graph::ops::select::Select;
 use crate::graph::ops::softplus::Softplus;
+use crate::graph::ops::tanh::Tanh;
 use crate::graph::{Graph, Operation, Value};
 use crate::registry::{Allowed, Default, Registry, Setting, Settings};
 use crate::target::{Target, TargetKind};
@@ -152,10 +157,10 @@ fn logits<O: Operation>(g: &Graph, prediction: Value, from_logits: bool, activat
             Err(Error::value("not-logits", message))
         }
         Some(_) => Ok(Some(g.node(prediction).inputs[0])),
-        None if !from_logits && is_weighted_sum(g, prediction) => {
+        None if !from_logits && is_no_probability(g, prediction) => {
             let message = format!(
-                "the model ends in a layer whose outputs are no probabilities, as its activation lets them be of any size; \
-                 give that layer activation='{activation}', or set loss.from_logits=true"
+                "the model ends in a layer whose outputs are no probabilities, as they may be below 0 or above 1; give that \
+                 layer activation='{activation}', or set loss.from_logits=true"
             );
             Err(Error::value("not-probabilities", message))
         }
@@ -163,17 +168,37 @@ fn logits<O: Operation>(g: &Graph, prediction: Value, from_logits: bool, activat
     }
 }
 
-/// Is this what a layer with weights gives, without an activation or with one that leaves it without a bound? Of anything
-/// else nothing is known.
+/// Is this what a layer with weights gives, without an activation or with one that goes below 0 or above 1? Of anything else
+/// nothing is known.
+fn is_no_probability(g: &Graph, v: Value) -> bool {
+    let v = unshaped(g, v);
+    let inputs = &g.node(v).inputs;
+    let is_rectified = g.operation::<Relu>(v).is_some() || g.operation::<Softplus>(v).is_some();
+    let is_curved = g.operation::<Gelu>(v).is_some() || g.operation::<Tanh>(v).is_some();
+    if is_rectified || is_curved {
+        return is_weighted_sum(g, inputs[0]);
+    }
+    // A rectifier that lets something through below 0, too.
+    let is_above = |v: Value| g.operation::<Greater>(v).is_some() || g.operation::<GreaterEqual>(v).is_some();
+    if g.operation::<Select>(v).is_some() && is_above(inputs[0]) && g.node(inputs[0]).inputs[0] == inputs[1] {
+        return is_weighted_sum(g, inputs[1]);
+    }
+    is_weighted_sum(g, v)
+}
+
 fn is_weighted_sum(g: &Graph, v: Value) -> bool {
+    let v = unshaped(g, v);
     let inputs = &g.node(v).inputs;
     let is_weight = |v: Value| g.operation::<Input>(v).is_some_and(|leaf| leaf.source == Source::Parameter);
     if g.operation::<MatMul>(v).is_some() || g.operation::<Convolution>(v).is_some() {
         return is_weight(inputs[1]);
     }
-    let is_bias = g.operation::<Add>(v).is_some() && is_weight(inputs[1]);
-    let has_no_bound = g.operation::<Relu>(v).is_some() || g.operation::<Softplus>(v).is_some();
-    (is_bias || has_no_bound || g.operation::<Reshape>(v).is_some()) && is_weighted_sum(g, inputs[0])
+    g.operation::<Add>(v).is_some() && is_weight(inputs[1]) && is_weighted_sum(g, inputs[0])
+}
+
+/// What was given its shape at the end.
+fn unshaped(g: &Graph, v: Value) -> Value {
+    if g.operation::<Reshape>(v).is_some() { unshaped(g, g.node(v).inputs[0]) } else { v }
 }
 
 /// y (1 − s) + s · share.
