@@ -239,6 +239,11 @@ fn what_a_recipe_may_not_say_is_one_error() {
     }
     let mut list = recipe(&["model.layers=[{kind='flatten'}]"]);
     assert_eq!(list.assign("model.layers.1.units=3").unwrap_err().code(), "recipe-path");
+    let error = Recipe::from_toml("[train]\nseed = 18446744073709551615").unwrap_err();
+    assert!(
+        error.message().contains("line 2: a whole number is too large; the largest is 9223372036854775807"),
+        "{error}"
+    );
     let error = Recipe::from_toml("[train]\nepochs = 3\nepochs = 4").unwrap_err();
     assert!(error.code() == "recipe-not-toml" && error.message().contains("line 3"), "{error}");
 }

@@ -21,7 +21,12 @@ impl Recipe {
     pub fn from_toml(text: &str) -> Result<Self> {
         let table = text.parse::<Table>().map_err(|e| {
             let line = e.span().map_or(1, |s| 1 + text[..s.start.min(text.len())].matches('\n').count());
-            let what = e.message().lines().next().unwrap_or_default().to_owned();
+            let what = e.message().lines().next().unwrap_or_default();
+            let what = if what.contains("value was too large") {
+                format!("a whole number is too large; the largest is {}", i64::MAX)
+            } else {
+                what.to_owned()
+            };
             Error::format("recipe-not-toml", format!("recipe, line {line}: {what}"))
         })?;
         Ok(Recipe { table })
@@ -67,7 +72,7 @@ impl Recipe {
         differences("", &Value::Table(was), &Value::Table(is), &mut changes);
         let (shown, all) = (&changes[..changes.len().min(MOST_SHOWN)], changes.len());
         let more = if all > MOST_SHOWN { format!(" … ({all} in all)") } else { String::new() };
-        format!(": {}{more}", shown.join(", "))
+        format!(": {}{more}", shown.join("; "))
     }
     /// The same with whole paths of files, so that it means the same in another folder.
     pub(super) fn anchored(&self, tables: &Tables) -> Self {
