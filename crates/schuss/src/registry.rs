@@ -233,7 +233,7 @@ impl Allowed {
 
 /// The upper limit of whole numbers that have no other one, where a value is above it.
 fn most(allowed: Allowed, value: &Argument) -> String {
-    let whole = matches!(allowed, Allowed::Int(_, i64::MAX) | Allowed::CountOr(_));
+    let whole = matches!(allowed, Allowed::Int(_, i64::MAX) | Allowed::IntOr(_, i64::MAX, _));
     let number = match value {
         Argument::Float(x) => *x,
         Argument::Text(digits) => digits.parse().unwrap_or(0.0),

@@ -7,7 +7,7 @@ use lzma_rust2::XzReader;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::{Display, Write as _};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -29,11 +29,14 @@ pub struct FileRecord {
 impl FileRecord {
     /// Of a file with these bytes.
     pub fn of(path: String, bytes: &[u8]) -> Self {
-        let sha256 = Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
+        Self::new(path, bytes.len() as u64, &Sha256::digest(bytes))
+    }
+    fn new(path: String, size: u64, digest: &[u8]) -> Self {
+        let sha256 = digest.iter().fold(String::new(), |mut hex, byte| {
             write!(hex, "{byte:02x}").expect("a string takes it");
             hex
         });
-        FileRecord { path, size: bytes.len() as u64, sha256 }
+        FileRecord { path, size, sha256 }
     }
 }
 
@@ -61,26 +64,27 @@ fn not_a_file() -> io::Error {
     io::Error::other("it is not a file")
 }
 
-/// All bytes of a file (not of a device or a pipe, which may have no end).
+/// A file, and how long it is; not a device or a pipe, which may have no end.
+fn open(path: &Path) -> io::Result<(File, fs::Metadata)> {
+    // Opening a pipe would wait for a writer.
+    if !path.metadata()?.is_file() {
+        return Err(not_a_file());
+    }
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() { Ok((file, metadata)) } else { Err(not_a_file()) }
+}
+
+/// All bytes of a file.
 pub(super) fn read(path: &Path) -> Result<(Vec<u8>, FileRecord)> {
     let inner = || {
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(not_a_file());
-        }
+        let (file, metadata) = open(path)?;
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(usize::try_from(metadata.len()).unwrap_or(usize::MAX)).map_err(io::Error::other)?;
         file.take(metadata.len()).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    // Opening a pipe would wait for a writer.
-    let bytes = match path.metadata() {
-        Ok(m) if !m.is_file() => Err(not_a_file()),
-        Ok(_) => inner(),
-        Err(e) => Err(e),
-    };
-    let bytes = bytes.map_err(|e| unreadable(path, &e))?;
+    let bytes = inner().map_err(|e| unreadable(path, &e))?;
     let record = FileRecord::of(show(path), &bytes);
     Ok((bytes, record))
 }
@@ -89,11 +93,8 @@ pub(super) fn read(path: &Path) -> Result<(Vec<u8>, FileRecord)> {
 /// read, as a device or a pipe, which may wait for ever.
 pub(super) fn start<const N: usize>(path: &Path) -> Result<Option<[u8; N]>> {
     let read = || {
-        if !path.metadata()?.is_file() {
-            return Err(not_a_file());
-        }
         let mut bytes = Vec::new();
-        File::open(path)?.take(64 << 10).read_to_end(&mut bytes)?;
+        open(path)?.0.take(64 << 10).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     let bytes = read().map_err(|e| unreadable(path, &e))?;
@@ -104,6 +105,34 @@ pub(super) fn start<const N: usize>(path: &Path) -> Result<Option<[u8; N]>> {
         bytes.as_slice().read_exact(&mut first)
     };
     Ok(read.ok().map(|()| first))
+}
+
+/// A file that is read a part at a time, with what is needed to know it again.
+pub(super) struct Stream {
+    file: File,
+    size: u64,
+    sum: Sha256,
+}
+
+impl Stream {
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let (file, _) = open(path).map_err(|e| unreadable(path, &e))?;
+        Ok(Stream { file, size: 0, sum: Sha256::new() })
+    }
+    /// Of all of the file.
+    pub(super) fn record(mut self, path: &Path) -> Result<FileRecord> {
+        io::copy(&mut self, &mut io::sink()).map_err(|e| unreadable(path, &e))?;
+        Ok(FileRecord::new(show(path), self.size, &self.sum.finalize()))
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(out)?;
+        self.size += n as u64;
+        self.sum.update(&out[..n]);
+        Ok(n)
+    }
 }
 
 /// Do these bytes start like a gzip file?
@@ -171,8 +200,8 @@ pub(super) fn is_xz(bytes: &[u8]) -> bool {
 }
 
 /// The contents of an .xz file. Nothing limits how long they are: take no more than can be right.
-pub(super) fn unxz(bytes: &[u8]) -> impl Read {
-    XzReader::new_mem_limit(bytes, true, XZ_MEMORY)
+pub(super) fn unxz(from: impl Read) -> impl Read {
+    XzReader::new_mem_limit(from, true, XZ_MEMORY)
 }
 
 struct Limited<R> {
