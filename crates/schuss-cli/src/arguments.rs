@@ -27,7 +27,8 @@ Examples:
   schuss predict runs/2025-01-31-1/model.safetensors new.csv
   schuss list · schuss explain mlp                what there is, and what it does
 
-Environment: SCHUSS_DATA_DIR has mnist/ and fashion-mnist/; SCHUSS_ISA forces an instruction set.
+Environment: SCHUSS_DATA_DIR has mnist/, fashion-mnist/ and cifar10/; SCHUSS_ISA, portable, avx2, avx512 or neon,
+forces an instruction set.
 Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.";
 
 /// Trains, evaluates and uses neural networks. Alone: trains on the embedded digits

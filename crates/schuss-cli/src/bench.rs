@@ -101,7 +101,7 @@ pub fn bench(arguments: &arguments::Bench, out: &mut Output) -> Result {
 
 fn seconds(arguments: &arguments::Bench) -> Result<Duration> {
     Ok(Duration::try_from_secs_f64(arguments.seconds).map_err(|_| {
-        let message = format!("--seconds is {}; it is a number of at least 0", arguments.seconds);
+        let message = format!("--seconds is {:e}; allowed is a number from 0 to 1e19", arguments.seconds);
         Error::value("value-not-allowed", message)
     })?)
 }

@@ -54,14 +54,15 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[Entry {
         let around = &made.around;
         let refused = [
             ("weight_decay", around.weight_decay > 0.0 && matches!(around.decay, Decay::L2 | Decay::Decoupled)),
-            ("clipping", around.clip != Clip::None),
+            ("clipnorm, clipvalue or global_clipnorm", around.clip != Clip::None),
             ("gradient_accumulation_steps", around.accumulation > 1),
             ("loss_scale", around.loss_scale != LossScale::None),
             ("sam_rho", around.sam_rho > 0.0),
         ];
         if let Some((what, _)) = refused.iter().find(|r| r.1) {
-            let message =
-                format!("`{what}` goes with no line search, which needs the gradient of the loss itself; leave it out");
+            let message = format!(
+                "a line search needs the gradient of the loss itself; it can't be had with {what}: leave that out"
+            );
             return Err(Error::value("not-with-a-search", message));
         }
         Ok(made)

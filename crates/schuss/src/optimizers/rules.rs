@@ -111,7 +111,7 @@ impl Rules {
                 if self.optimizer(i).rule.evaluated(&mut g, theta, &states)?.is_some() {
                     let name = self.optimizer(i).name;
                     let message = format!(
-                        "`lookahead_steps` goes with no {name}, which evaluates with weights of its own; leave one out"
+                        "`lookahead_steps` can't be had with {name}, which evaluates with weights of its own; leave one out"
                     );
                     return Err(Error::value("two-kinds-of-weights", message));
                 }
