@@ -227,6 +227,7 @@ fn what_is_known_to_be_equal_is_and_what_is_known_to_part_does() {
         (Keras, Optax, "Lion(weight_decay=0.1)", "lion(learning_rate=0.001, weight_decay=0.1)"),
         (Optax, Keras, "lamb(0.01)", "Lamb(learning_rate=0.01, epsilon=1e-6)"),
         (Keras, Optax, "SGD(global_clipnorm=1.0)", "chain(clip_by_global_norm(1.0), sgd(learning_rate=0.01))"),
+        (Keras, Optax, "SGD(weight_decay=0.01)", "chain(add_decayed_weights(0.01), sgd(learning_rate=0.01))"),
         (Optax, Keras, "chain(clip(5), sgd(0.01))", "SGD(learning_rate=0.01, clipvalue=5.0)"),
     ] {
         let answer = port(call, from, to).unwrap();
@@ -258,6 +259,9 @@ fn what_is_known_to_be_equal_is_and_what_is_known_to_part_does() {
     assert!(far.distance > 0.1 && far.way > 1.0, "{far:?}");
     let at_a_constant_rate = port("SGD(0.1, 0.9)", Keras, Torch).unwrap();
     assert!(!at_a_constant_rate.halved.unwrap().equal);
+    // The nearest does what it can of what is done, though another that does less walks nearer.
+    let decays = port("AdamW()", Keras, Optax).unwrap();
+    assert_eq!(decays.to.unwrap(), "adamw(learning_rate=0.001, eps=1e-7, weight_decay=0.004)");
     let none = port("Lion()", Keras, Torch).unwrap();
     assert_eq!((none.to, none.reasons[0].as_str()), (None, "torch has nothing like keras's Lion"));
 }

@@ -61,7 +61,7 @@ pub fn port(text: &str, from: Dialect, to: Dialect) -> Result<Port> {
     let table = Book::new()?;
     let source = table.read(&Call::read(text)?, from)?;
     let family = source.form.form.family;
-    let mut best: Option<(Read, [Parting; 2])> = None;
+    let mut best: Option<Found> = None;
     let mut targets: Vec<_> = table.forms.iter().filter(|f| f.form.dialect == to && f.form.family == family).collect();
     // What is called the same is looked at first.
     targets.sort_by_key(|f| !f.name.eq_ignore_ascii_case(&source.form.name));
@@ -78,12 +78,14 @@ pub fn port(text: &str, from: Dialect, to: Dialect) -> Result<Port> {
             true => 2.0,
             false => 0.5,
         };
-        for power in if power == 1.0 { vec![1.0] } else { vec![1.0, power] } {
-            let mut settings = source.settings.clone();
-            if let Some(Argument::Float(epsilon)) = settings.get_mut("epsilon").filter(|_| power != 1.0) {
-                // Without the digits of rounding.
-                *epsilon = rounded(epsilon.powf(power));
-            }
+        let mut tries = vec![(source.settings.clone(), false)];
+        if let (true, Some(Argument::Float(epsilon))) = (power != 1.0, source.settings.get("epsilon")) {
+            // Without the digits of rounding.
+            let epsilon = Argument::Float(rounded(epsilon.powf(power)));
+            tries.push((Values::from_iter(source.settings.clone().into_iter().chain([("epsilon", epsilon)])), false));
+        }
+        tries.extend(of_the_other_decay(&source.settings).map(|settings| (settings, true)));
+        for (settings, only_if_equal) in tries {
             let tried = table.read(&form.write(&settings), to).and_then(|target| {
                 let scale = scale(&[&source.optimizer, &target.optimizer]);
                 let of = |optimizer: &Optimizer, late| walk(optimizer, scale, late);
@@ -93,12 +95,11 @@ pub fn port(text: &str, from: Dialect, to: Dialect) -> Result<Port> {
                 Ok((at(1.0)?, at(0.5)?, target))
             });
             match tried {
+                Ok((constant, ..)) if only_if_equal && !constant.equal => {}
                 Ok((constant, halved, target)) => {
-                    let nearer = |(_, [old, _]): &(Read, [Parting; 2])| {
-                        !old.equal && (constant.equal || constant.distance < old.distance)
-                    };
-                    if best.as_ref().is_none_or(nearer) {
-                        best = Some((target, [constant, halved]));
+                    let found = Found { lost: lost(&source, &target), target, constant, halved };
+                    if best.as_ref().is_none_or(|best| found.is_nearer_than(best)) {
+                        best = Some(found);
                     }
                 }
                 Err(e) => failed = Some(e),
@@ -106,7 +107,7 @@ pub fn port(text: &str, from: Dialect, to: Dialect) -> Result<Port> {
         }
     }
     let from_text = source.text.clone();
-    let Some((target, [parting, halved])) = best else {
+    let Some(Found { target, constant: parting, halved, .. }) = best else {
         let none = format!("{to} has nothing like {from}'s {}", source.form.name);
         let reasons = vec![failed.map_or(none, |e| format!("{to}: {}", e.message()))];
         return Ok(Port { from: from_text, to: None, parting: None, halved: None, reasons });
@@ -114,6 +115,57 @@ pub fn port(text: &str, from: Dialect, to: Dialect) -> Result<Port> {
     let reasons = if parting.equal { Vec::new() } else { reasons(&source, &target) };
     let (parting, halved) = (Some(parting), Some(halved));
     Ok(Port { from: from_text, to: Some(target.text), parting, halved, reasons })
+}
+
+/// A call that was tried.
+struct Found {
+    target: Read,
+    /// Of what the source does beside its rule, how much the target does not.
+    lost: usize,
+    constant: Parting,
+    halved: Parting,
+}
+
+impl Found {
+    /// What is equal goes first; then what does more of the same; then what goes nearly the same way.
+    fn is_nearer_than(&self, other: &Found) -> bool {
+        let (own, others) = (&self.constant, &other.constant);
+        let nearer = (self.lost, own.distance) < (other.lost, others.distance);
+        !others.equal && (own.equal || nearer)
+    }
+}
+
+/// How much of what the source does beside its rule the target does not.
+fn lost(source: &Read, target: &Read) -> usize {
+    const EFFECTS: [&str; 8] = [
+        "weight_decay",
+        "clipvalue",
+        "clipnorm",
+        "global_clipnorm",
+        "nesterov",
+        "amsgrad",
+        "use_ema",
+        "gradient_accumulation_steps",
+    ];
+    let does = |read: &Read, name: &str| match read.settings.get(name) {
+        Some(Argument::Float(x)) => *x > 0.0,
+        Some(Argument::Int(i)) => *i > 1,
+        Some(Argument::Bool(on)) => *on,
+        _ => false,
+    };
+    EFFECTS.iter().filter(|name| does(source, name) && !does(target, name)).count()
+}
+
+/// The settings with decay of the other kind, which is the same for some rules.
+fn of_the_other_decay(settings: &Values) -> Option<Values> {
+    let other = match settings.get("decay") {
+        Some(Argument::Text(kind)) if kind == "l2" => "decoupled",
+        Some(Argument::Text(kind)) if kind == "decoupled" => "l2",
+        _ => return None,
+    };
+    let decays = matches!(settings.get("weight_decay"), Some(Argument::Float(x)) if *x > 0.0);
+    let all = settings.clone().into_iter().chain([("decay", Argument::Text(other.into()))]);
+    decays.then(|| all.collect())
 }
 
 /// The optimizer that a call in a dialect means.
