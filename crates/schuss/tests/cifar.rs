@@ -149,7 +149,7 @@ fn damaged_files_are_one_error_each() {
         assert_eq!(code(&ten().with("batches.meta.txt", names)).0, "class-names");
     }
     assert_eq!(code(&ten().with("batches.meta.txt", b"\xff")).0, "class-names");
-    let schema = Schema { shape: vec![32, 32], columns: Vec::new(), target: None, classes: Vec::new() };
+    let schema = Schema { shape: vec![32, 32], columns: Vec::new(), target: None, classes: Vec::new(), highest: None };
     let e = open_for(&ten().0, &schema, false, &Options::default()).unwrap_err();
     assert_eq!(e.code(), "sample-shape");
     let one = open(ten().0.join("data_batch_1.bin"), Task::Classes, &Options::default());

@@ -87,7 +87,13 @@ fn every_reader_refuses_rubbish() {
         .with("noise.gz", [&[0x1f, 0x8b, 8, 0][..], &noise].concat())
         .with("zeros", [0; 100])
         .with("commas", vec![b','; 1 << 20]);
-    let schema = Schema { shape: vec![2], columns: vec!["a".into(), "b".into()], target: None, classes: Vec::new() };
+    let schema = Schema {
+        shape: vec![2],
+        columns: vec!["a".into(), "b".into()],
+        target: None,
+        classes: Vec::new(),
+        highest: None,
+    };
     for name in readers().names() {
         let reader = readers().make(name, &[]).unwrap();
         for file in ["empty", "noise", "noise.gz", "zeros", "commas", "missing", ""] {
@@ -409,6 +415,7 @@ fn tables_that_do_not_fit_the_model_are_refused() {
         columns: vec!["length".into(), "width".into()],
         target: Some("kind".into()),
         classes: vec!["oak".into(), "elm".into()],
+        highest: None,
     };
     let read = |name: &str, schema: &Schema, targets, options: &Options| {
         open_for(folder.0.join(name), schema, targets, options)
@@ -431,7 +438,13 @@ fn tables_that_do_not_fit_the_model_are_refused() {
 
 #[test]
 fn no_change_of_a_byte_and_no_cut_makes_a_reader_panic() {
-    let schema = Schema { shape: vec![2, 3], columns: vec!["a".into(), "b".into()], target: None, classes: Vec::new() };
+    let schema = Schema {
+        shape: vec![2, 3],
+        columns: vec!["a".into(), "b".into()],
+        target: None,
+        classes: Vec::new(),
+        highest: None,
+    };
     let table = b"a;b;\"c\"\n1;2.5;x\r\n3;\"4\";y\n".to_vec();
     let image = idx(&[3, 2, 3], &PIXELS);
     let mut tried = 0;
@@ -502,7 +515,13 @@ fn peak_of_reading(path: &Path) -> usize {
 #[test]
 fn read_one_file_and_tell_the_peak() {
     let Some(path) = std::env::var_os("SCHUSS_TEST_FILE") else { return };
-    let schema = Schema { shape: vec![2], columns: vec!["a".into(), "b".into()], target: None, classes: Vec::new() };
+    let schema = Schema {
+        shape: vec![2],
+        columns: vec!["a".into(), "b".into()],
+        target: None,
+        classes: Vec::new(),
+        highest: None,
+    };
     open(&path, Task::Classes, &Options::default()).err();
     open_for(&path, &schema, false, &Options::default()).err();
     let status = std::fs::read_to_string("/proc/self/status").unwrap();

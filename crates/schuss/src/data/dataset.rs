@@ -261,6 +261,11 @@ impl Dataset {
         match &self.targets {
             Targets::Classes(labels) => {
                 same_count("labels", labels.len(), n)?;
+                if let Some(name) = named_twice(&self.classes) {
+                    let message =
+                        format!("two classes are called `{}`; each has a name of its own", name.escape_debug());
+                    return Err(Error::value("class-twice", message));
+                }
                 let classes = self.classes.len();
                 match labels.iter().position(|&c| c as usize >= classes) {
                     Some(i) => {
@@ -288,6 +293,13 @@ impl Dataset {
             Targets::None => Ok(()),
         }
     }
+}
+
+/// A name that two have.
+pub(crate) fn named_twice(names: &[String]) -> Option<&String> {
+    let mut sorted: Vec<&String> = names.iter().collect();
+    sorted.sort_unstable();
+    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
 /// How many numbers a sample of this shape has, if that can be counted.
@@ -347,6 +359,8 @@ mod tests {
         assert_eq!(code(Dataset::images([1, 2, 3], &[2], [0, 1], 2)), "counts-differ");
         assert_eq!(code(Dataset::images([1, 2, 3, 4], &[2], [0], 2)), "counts-differ");
         assert_eq!(code(Dataset::images([1, 2, 3, 4], &[2], [0, 2], 2)), "label-out-of-range");
+        let twice = Dataset { classes: vec!["a".into(), "a".into()], ..good() };
+        assert_eq!(twice.check().unwrap_err().code(), "class-twice");
         assert_eq!(code(Dataset::images([], &[2], [], 2)), "sample-count");
         assert_eq!(code(Dataset::images([], &[0], [], 2)), "empty-sample");
         assert_eq!(code(Dataset::images([], &[usize::MAX, 2], [], 2)), "empty-sample");

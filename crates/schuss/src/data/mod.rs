@@ -11,6 +11,7 @@ mod stored;
 mod views;
 mod weights;
 
+pub(crate) use dataset::named_twice;
 pub use dataset::{Dataset, Features, Targets};
 pub use pipeline::{Pipeline, PipelineText, Step, StepText};
 pub use readers::{FileRecord, Loaded, Options, Samples, Schema, Task, least_shape, open, open_for};

@@ -1,8 +1,8 @@
 //! A model in words, and back.
 
 use super::Tables;
-use crate::data::Pipeline;
 use crate::data::readers::Schema;
+use crate::data::{Pipeline, Step, named_twice};
 use crate::error::{Error, Result};
 use crate::losses::AnyLoss;
 use crate::metrics::AnyMetric;
@@ -52,6 +52,7 @@ impl Parts {
                 format!("a sample of shape {shape:?} has too many numbers; at most {MOST_NUMBERS} are allowed");
             return Err(Error::format("model-description", message));
         }
+        check_names(&description.schema)?;
         let pipeline = Pipeline::from_text(&description.pipeline, &tables.augmentations)?;
         pipeline.check(shape)?;
         let input = pipeline.output_shape(shape)?;
@@ -70,9 +71,29 @@ impl Parts {
         }
         let metrics = description.metrics.iter().map(|m| thing(&tables.metrics, m)).collect::<Result<_>>()?;
         let loss = thing(&tables.losses, &description.loss)?;
-        let schema = description.schema.clone();
+        let mut schema = description.schema.clone();
+        if pipeline.steps() == [Step::Scale { factor: 1.0 / 16.0 }] {
+            // In files that do not tell yet how great pixels are, it tells the embedded digits.
+            schema.highest.get_or_insert(16.0);
+        }
         Ok(Parts { model, loss, metrics, target, schema, pipeline })
     }
+}
+
+/// Does every name of a column have its number, and every class a name of its own?
+fn check_names(schema: &Schema) -> Result<()> {
+    let (columns, numbers) = (schema.columns.len(), schema.shape.iter().product::<usize>());
+    if columns > 0 && columns != numbers {
+        let message = format!("there are {columns} columns, and a sample has {numbers} numbers");
+        return Err(Error::format("model-description", message));
+    }
+    for (what, names) in [("column", &schema.columns), ("class", &schema.classes)] {
+        if let Some(name) = named_twice(names) {
+            let message = format!("two are called {what} `{}`; each has a name of its own", name.escape_debug());
+            return Err(Error::format("model-description", message));
+        }
+    }
+    Ok(())
 }
 
 fn text(kind: &str, settings: &Settings) -> ThingText {

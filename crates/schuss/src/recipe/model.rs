@@ -173,8 +173,7 @@ impl Model {
         let pipeline = pipeline.behind(self.stages.clone(), data)?;
         self.pipeline = Some(pipeline.clone());
         self.stages.clear();
-        let schema =
-            Schema { shape: data.shape.clone(), columns: Vec::new(), target: None, classes: data.classes.clone() };
+        let schema = Schema::of(&data.shape, data.classes.clone());
         self.takes(data)?;
         let fitted = (schema, target);
         if self.fitted.as_ref().is_some_and(|(_, t)| *t != target) {

@@ -111,7 +111,7 @@ impl Reader for Cifar {
         let mut test = parts.split_off(n);
         let train = self.dataset(layout, &mut parts, &classes)?;
         let test = (!test.is_empty()).then(|| self.dataset(layout, &mut test, &classes)).transpose()?;
-        let schema = Schema { shape: train.shape.clone(), columns: Vec::new(), target: None, classes };
+        let schema = Schema::of(&train.shape, classes);
         Ok(Loaded { scale: Some(1.0 / 255.0), ..Loaded::new(train, test, files, schema) })
     }
 

@@ -143,7 +143,7 @@ impl Csv {
             Wanted::Known { schema, .. } if elements(&schema.shape) == Some(row.len()) => schema.shape.clone(),
             _ => vec![row.len()],
         };
-        let schema = Schema { shape: shape.clone(), columns: columns.features, target: columns.target, classes };
+        let schema = Schema { columns: columns.features, target: columns.target, ..Schema::of(&shape, classes) };
         let classes = schema.classes.clone();
         Ok(Table { data: Dataset { shape, features: Features::F32(values), targets, weights: None, classes }, schema })
     }

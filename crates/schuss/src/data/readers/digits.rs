@@ -40,7 +40,7 @@ impl Reader for Digits {
         let Features::F32(values) = table.data.features else { unreachable!("tables are numbers") };
         let pixels = Features::U8(values.into_iter().map(|x| x as u8).collect());
         let train = Dataset { shape: vec![8, 8], features: pixels, ..table.data };
-        let schema = Schema { shape: train.shape.clone(), ..table.schema };
+        let schema = Schema { shape: train.shape.clone(), highest: Some(HIGHEST), ..table.schema };
         Ok(Loaded { scale: Some(1.0 / HIGHEST), ..Loaded::new(train, None, vec![file], schema) })
     }
 
@@ -49,5 +49,9 @@ impl Reader for Digits {
         data.targets = if targets { schema.translate(data.targets, &data.classes)? } else { Targets::None };
         data.classes.clone_from(&schema.classes);
         Ok(Samples::new(data, files))
+    }
+
+    fn highest(&self) -> Option<f32> {
+        Some(HIGHEST)
     }
 }

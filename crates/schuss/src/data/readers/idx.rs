@@ -52,7 +52,7 @@ impl Reader for Idx {
         let train = part(arrays)?;
         let test = (!test.is_empty()).then(|| part(test)).transpose()?;
         let (shape, classes) = (train.shape.clone(), train.classes.clone());
-        let schema = Schema { shape, columns: Vec::new(), target: None, classes };
+        let schema = Schema::of(&shape, classes);
         Ok(Loaded { scale: Some(1.0 / 255.0), ..Loaded::new(train, test, files, schema) })
     }
 

@@ -19,7 +19,7 @@ mod resample;
 pub use file::FileRecord;
 pub use named::{Named, default_folders, named};
 
-use super::{Dataset, Pipeline, Targets};
+use super::{Dataset, Features, Pipeline, Targets};
 use crate::error::{Error, Result};
 use crate::registry::{Argument, Registry, suggest};
 use file::show;
@@ -45,6 +45,10 @@ pub trait Reader: Debug + Send + Sync {
     fn load(&self, path: &Path, task: Task) -> Result<Loaded>;
     /// Samples for a trained model, with their targets if `targets`: the test part if there is one, else all.
     fn load_for(&self, path: &Path, schema: &Schema, targets: bool) -> Result<Samples>;
+    /// The greatest number that a pixel has, where that is another than 255.
+    fn highest(&self) -> Option<f32> {
+        None
+    }
 }
 
 /// A shared reader.
@@ -71,9 +75,16 @@ pub struct Schema {
     pub target: Option<String>,
     /// The label map: the name of class i. Empty where targets are numbers.
     pub classes: Vec<String>,
+    /// The greatest number that a pixel has, where that is another than 255.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub highest: Option<f32>,
 }
 
 impl Schema {
+    /// Of samples of this shape that are no rows of a table; pixels go from 0 to 255.
+    pub fn of(shape: &[usize], classes: Vec<String>) -> Self {
+        Schema { shape: shape.to_vec(), columns: Vec::new(), target: None, classes, highest: None }
+    }
     /// Are samples of `data` of the shape that the model takes?
     pub fn check(&self, data: &Dataset) -> Result<()> {
         if self.shape == data.shape {
@@ -81,6 +92,17 @@ impl Schema {
         }
         let message = format!("samples have shape {:?}; the model takes {:?}", data.shape, self.shape);
         Err(Error::shape("sample-shape", message))
+    }
+    /// Do the pixels of `data` go from 0 to what the model was trained on?
+    fn check_pixels(&self, data: &Dataset, highest: Option<f32>) -> Result<()> {
+        match (self.highest, highest, &data.features) {
+            (Some(most), found, Features::U8(_) | Features::Stored(_)) if found != Some(most) => {
+                let found = found.unwrap_or(255.0);
+                let message = format!("pixels are 0 to {found}; the model takes the ones of its own data, 0 to {most}");
+                Err(Error::value("other-pixels", message))
+            }
+            _ => Ok(()),
+        }
     }
     /// The place of each of these classes in the model's label map.
     fn places(&self, names: &[String]) -> Result<Vec<u32>> {
@@ -101,7 +123,8 @@ impl Schema {
 
 fn unknown_class(name: &str, known: &[String]) -> Error {
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    Error::name("unknown-class", format!("the model knows no class `{name}`{}", suggest(name, &known)))
+    let shown = name.escape_debug();
+    Error::name("unknown-class", format!("the model knows no class `{shown}`{}", suggest(name, &known)))
 }
 
 /// Data for training.
@@ -223,7 +246,8 @@ pub fn open_for(source: impl AsRef<Path>, schema: &Schema, targets: bool, option
     let source = source.as_ref();
     let (reader, path) = options.find(source)?;
     let samples = reader.load_for(&path, schema, targets)?;
-    let check = || schema.check(&samples.data).and_then(|()| samples.data.check());
+    let (data, highest) = (&samples.data, reader.highest());
+    let check = || schema.check(data).and_then(|()| schema.check_pixels(data, highest)).and_then(|()| data.check());
     check().map_err(|e| e.at(show(source)))?;
     Ok(samples)
 }

@@ -124,7 +124,7 @@ impl Reader for Pictures {
         };
         let (train, validation, test) =
             (part(train)?, validation.map(&mut part).transpose()?, test.map(&mut part).transpose()?);
-        let schema = Schema { shape: train.shape.clone(), columns: Vec::new(), target: None, classes };
+        let schema = Schema::of(&train.shape, classes);
         let record = FileRecord { size, ..FileRecord::of(show(path), &digests) };
         let notes = passed.notes();
         let loaded = Loaded::new(train, test, vec![record], schema);

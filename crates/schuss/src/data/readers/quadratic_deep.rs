@@ -43,7 +43,7 @@ impl Reader for QuadraticDeep {
         let numbers: Vec<f32> = bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
         let (train, test) = numbers.split_at(TRAIN * SIZE);
         let data = |x: &[f32]| Dataset::numbers(x, &[SIZE], vec![0.0; x.len() / SIZE], 1);
-        let schema = Schema { shape: vec![SIZE], columns: Vec::new(), target: None, classes: Vec::new() };
+        let schema = Schema::of(&[SIZE], Vec::new());
         let loaded = Loaded::new(data(train)?, Some(data(test)?), vec![file], schema);
         Ok(Loaded { scale: Some(1.0), ..loaded })
     }
