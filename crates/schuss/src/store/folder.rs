@@ -50,6 +50,14 @@ pub struct RunFolder {
     _lock: File,
 }
 
+/// Why a record can't be read.
+fn misread(e: &serde_json::Error) -> String {
+    match e.is_data() {
+        true => "it is not what a run writes: {files: [{path, size, sha256}], weights: such a file or null}".into(),
+        false => format!("line {}, column {}: it is no JSON, or cut", e.line(), e.column()),
+    }
+}
+
 impl RunFolder {
     /// Refuses a folder that has something in it.
     pub fn check_free(path: &Path) -> Result<()> {
@@ -113,8 +121,9 @@ impl RunFolder {
             })
         };
         let (recipe, record) = (read("recipe.toml")?, read("data.json")?);
-        let record = serde_json::from_str(&record)
-            .map_err(|e| Error::format("bad-data-json", format!("{}: {e}", show(&path.join("data.json")))))?;
+        let record = serde_json::from_str(&record).map_err(|e| {
+            Error::format("bad-data-json", format!("{}: {}", show(&path.join("data.json")), misread(&e)))
+        })?;
         let checkpoints = path.join("checkpoints");
         fs::create_dir_all(&checkpoints).map_err(|e| failed("write-failed", &checkpoints, "can't be made", &e))?;
         let folder = Self::lock(path.to_owned())?;

@@ -1,6 +1,6 @@
 //! Model files: what a model is, in words, its parameters and its buffers.
 
-use super::tensors::{Numbers, Tensor, Tensors};
+use super::tensors::{Numbers, Tensor, Tensors, short};
 use crate::build::Parameter;
 use crate::data::PipelineText;
 use crate::data::readers::Schema;
@@ -8,7 +8,9 @@ use crate::data::readers::file::show;
 use crate::error::{Error, Result};
 use crate::registry::Argument;
 use crate::train::Array;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -108,12 +110,13 @@ impl ModelFile {
     }
     /// From what a file holds.
     pub fn from_tensors(file: Tensors) -> Result<Self> {
+        file.refuse_snapshot()?;
         let text = file.text.ok_or_else(|| {
             let message =
                 "it is no schuss model: the metadata have no key `schuss`; its tensors can be trained from (weights)";
             Error::format("no-model", message)
         })?;
-        match text.get("format").and_then(serde_json::Value::as_u64) {
+        match text.get("format").and_then(Value::as_u64) {
             Some(format) if format == u64::from(FORMAT) => {}
             Some(other) => {
                 let message = format!("the model has format {other}; this version reads format {FORMAT}");
@@ -121,8 +124,9 @@ impl ModelFile {
             }
             None => return Err(Error::format("no-model", "it is no schuss model: the metadata have no format")),
         }
-        let Text { description, .. } = serde_json::from_value(text)
-            .map_err(|e| Error::format("model-description", format!("the description of the model: {e}")))?;
+        let Text { description, .. } = Text::deserialize(&text).map_err(|_| {
+            Error::format("model-description", format!("the description of the model: {}", misdescribed(&text)))
+        })?;
         let array = |t: Tensor| match t.numbers {
             Numbers::F32(values) => match values.iter().position(|x| !x.is_finite()) {
                 None => Ok(Array { name: t.name, shape: t.shape, values }),
@@ -131,8 +135,7 @@ impl ModelFile {
                     Err(Error::format("tensor-not-finite", message))
                 }
             },
-            Numbers::F64(_) => Err(wrong_type(&t.name, "F64")),
-            Numbers::Other(found) => Err(wrong_type(&t.name, &found)),
+            other => Err(wrong_type(&t.name, other.kind())),
         };
         let parameters = file.tensors.into_iter().map(array).collect::<Result<_>>()?;
         Ok(ModelFile { description, parameters })
@@ -152,6 +155,35 @@ impl ModelFile {
             Some(extra) => Err(Error::format("tensor-unknown", format!("the model has no parameter {}", extra.name))),
             None => Ok(()),
         }
+    }
+}
+
+/// What is wrong with a text that is no description of a model.
+fn misdescribed(text: &Value) -> String {
+    fn no<T: DeserializeOwned>(value: &Value) -> bool {
+        T::deserialize(value).is_err()
+    }
+    type Part = (&'static str, fn(&Value) -> bool, &'static str);
+    const PARTS: [Part; 6] = [
+        ("layers", no::<Vec<LayerText>>, "a list of {name, layer, inputs}, where a layer is {kind, settings}"),
+        ("loss", no::<ThingText>, "{kind, settings}"),
+        ("metrics", no::<Vec<ThingText>>, "a list of {kind, settings}"),
+        ("target", no::<TargetText>, "{classes: count} or {numbers: count}"),
+        ("schema", no::<Schema>, "{shape: counts, columns: names, target: a name or null, classes: names}"),
+        ("pipeline", no::<PipelineText>, "a step {kind, …} or a list of such, of kind scale, standardize or stage"),
+    ];
+    let Some(Value::Object(model)) = text.get("model") else { return "`model` is not there, or no object".into() };
+    for (name, wrong, form) in PARTS {
+        match model.get(name) {
+            None => return format!("it has no `{name}`, which is {form}"),
+            Some(found) if wrong(found) => return format!("`{name}` is {}; it is {form}", short(found)),
+            Some(_) => {}
+        }
+    }
+    let names: Vec<&str> = PARTS.iter().map(|part| part.0).collect();
+    match model.keys().find(|key| !names.contains(&key.as_str())) {
+        Some(key) => format!("it has a `{}`; there are {}", key.escape_debug(), names.join(", ")),
+        None => "beside `model` there are only `format` and `version`, which is text".into(),
     }
 }
 

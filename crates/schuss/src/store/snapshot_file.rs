@@ -54,6 +54,19 @@ const VARIABLES: &str = "variables/";
 const BEST: &str = "best/";
 const NUMBERS: &str = "numbers/";
 
+impl Tensors {
+    /// Refuses what a run keeps to go on from where a model is wanted.
+    pub(crate) fn refuse_snapshot(&self) -> Result<()> {
+        if self.text.as_ref().is_none_or(|text| text.get("best_epoch").is_none()) {
+            return Ok(());
+        }
+        let message = "it is the snapshot of a run, which `schuss train --resume` goes on from, and no model; the run's \
+                       models are model.safetensors in its folder, and checkpoints/best.safetensors where it watches \
+                       for the best epoch";
+        Err(Error::format("snapshot-no-model", message))
+    }
+}
+
 impl SnapshotFile {
     /// Writes the file as a whole, or leaves what is there.
     pub fn write(self, path: &Path) -> Result<()> {
@@ -113,7 +126,7 @@ impl SnapshotFile {
     fn from_tensors(file: Tensors) -> Result<Self> {
         let wrong = |what: &str| Error::format("bad-snapshot", format!("it is no snapshot of a run: {what}"));
         let text = file.text.ok_or_else(|| wrong("the metadata have no key `schuss`"))?;
-        let text: Text = serde_json::from_value(text).map_err(|e| wrong(&e.to_string()))?;
+        let text: Text = serde_json::from_value(text).map_err(|_| wrong("its text is that of something else"))?;
         if text.format != FORMAT {
             return Err(wrong(&format!("it has format {}; this version reads format {FORMAT}", text.format)));
         }

@@ -4,7 +4,8 @@ use super::atomic;
 use crate::data::FileRecord;
 use crate::data::readers::file::show;
 use crate::error::{Error, Result};
-use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, View};
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorInfo, View};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -25,6 +26,8 @@ pub enum Numbers {
     F32(Vec<f32>),
     /// 64 bits each.
     F64(Vec<f64>),
+    /// 16 bits each in the file, which 32 bits hold wholly: the type's name in the format.
+    Half(&'static str, Vec<f32>),
     /// Of another type, which is not read: its name in the format.
     Other(String),
 }
@@ -46,7 +49,16 @@ impl Numbers {
         match self {
             Numbers::F32(_) => "F32",
             Numbers::F64(_) => "F64",
+            Numbers::Half(kind, _) => kind,
             Numbers::Other(kind) => kind,
+        }
+    }
+    /// With 32 bits each, the nearest ones; none of a type that is not read.
+    pub fn single(&self) -> Option<Cow<'_, [f32]>> {
+        match self {
+            Numbers::F32(x) | Numbers::Half(_, x) => Some(Cow::Borrowed(x)),
+            Numbers::F64(x) => Some(x.iter().map(|&x| x as f32).collect()),
+            Numbers::Other(_) => None,
         }
     }
 }
@@ -57,7 +69,7 @@ impl Tensor {
         Cow::Owned(match &self.numbers {
             Numbers::F32(x) => x.iter().flat_map(|x| x.to_le_bytes()).collect(),
             Numbers::F64(x) => x.iter().flat_map(|x| x.to_le_bytes()).collect(),
-            Numbers::Other(_) => Vec::new(),
+            Numbers::Half(..) | Numbers::Other(_) => Vec::new(),
         })
     }
 }
@@ -102,8 +114,8 @@ impl Tensors {
     }
     /// From a file's bytes, whatever they are.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| refuse(&e, bytes.len()))?;
-        let file = SafeTensors::deserialize(bytes).map_err(|e| refuse(&e, bytes.len()))?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| refuse(&e, bytes))?;
+        let file = SafeTensors::deserialize(bytes).map_err(|e| refuse(&e, bytes))?;
         let mut views: Vec<_> = file.iter().collect();
         views.sort_by(|a, b| a.0.cmp(b.0));
         let text = header.metadata().as_ref().and_then(|m| m.get(KEY)).map(|text| {
@@ -127,11 +139,29 @@ impl Tensors {
             numbers: match v.dtype() {
                 Dtype::F32 => Numbers::F32(v.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
                 Dtype::F64 => Numbers::F64(v.data().as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect()),
+                Dtype::BF16 => Numbers::Half("BF16", halves(v.data(), |x| f32::from_bits(u32::from(x) << 16))),
+                Dtype::F16 => Numbers::Half("F16", halves(v.data(), f16)),
                 other => Numbers::Other(other.to_string()),
             },
         });
         Ok(Tensors { tensors: tensors.collect(), text: text.transpose()? })
     }
+}
+
+fn halves(bytes: &[u8], number: impl Fn(u16) -> f32) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|b| number(u16::from_le_bytes(*b))).collect()
+}
+
+/// IEEE 754 binary16: a sign, 5 bits of exponent, 10 of fraction.
+fn f16(bits: u16) -> f32 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f32::from(bits & 0x3ff));
+    let size = match exponent {
+        0 => fraction * 2f32.powi(-24),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1.0 + fraction / 1024.0) * 2f32.powi(exponent - 15),
+    };
+    if bits >> 15 == 1 { -size } else { size }
 }
 
 /// All bytes of a file (not of a device or a pipe, which may have no end).
@@ -180,7 +210,7 @@ impl View for Stored<'_> {
         match &self.0.numbers {
             Numbers::F32(_) => Dtype::F32,
             Numbers::F64(_) => Dtype::F64,
-            Numbers::Other(kind) => unreachable!("numbers of type {kind} are read from files of others only"),
+            other => unreachable!("numbers of type {} are read from files of others only", other.kind()),
         }
     }
     fn shape(&self) -> &[usize] {
@@ -193,7 +223,7 @@ impl View for Stored<'_> {
         match &self.0.numbers {
             Numbers::F32(x) => size_of_val(x.as_slice()),
             Numbers::F64(x) => size_of_val(x.as_slice()),
-            Numbers::Other(_) => 0,
+            Numbers::Half(..) | Numbers::Other(_) => 0,
         }
     }
 }
@@ -209,9 +239,34 @@ fn digest<'a>(text: &Value, parts: impl Iterator<Item = (&'a str, Dtype, &'a [us
     hex(&sha.finalize())
 }
 
-fn refuse(e: &SafeTensorError, size: usize) -> Error {
+/// The beginning of a value, for a message.
+pub(super) fn short(value: &Value) -> String {
+    const SHOWN: usize = 80;
+    let text = value.to_string();
+    if text.chars().count() <= SHOWN { text } else { text.chars().take(SHOWN).chain(['…']).collect() }
+}
+
+/// The header's first tensor that is not described as one: what it is called, and how it is described.
+fn misdescribed(bytes: &[u8]) -> Option<(String, Value)> {
+    let length = u64::from_le_bytes(bytes.get(..8)?.try_into().ok()?);
+    let header = bytes.get(8..)?.get(..usize::try_from(length).ok()?)?;
+    let Value::Object(tensors) = serde_json::from_slice(header).ok()? else { return None };
+    let bad = |(name, t): &(String, Value)| name != "__metadata__" && TensorInfo::deserialize(t).is_err();
+    tensors.into_iter().find(bad)
+}
+
+fn refuse(e: &SafeTensorError, bytes: &[u8]) -> Error {
     use SafeTensorError as E;
+    let size = bytes.len();
     match e {
+        E::InvalidHeaderDeserialization(_) if let Some((name, found)) = misdescribed(bytes) => {
+            let message = format!(
+                "tensor {} is described as {}; it has a dtype (F32, F64, F16, BF16, I64 …), a shape and data_offsets",
+                name.escape_debug(),
+                short(&found)
+            );
+            Error::format("bad-tensors", message)
+        }
         E::MetadataIncompleteBuffer => {
             let message =
                 format!("the file has {size} bytes, which is not what its header announces: it is cut, or altered");
@@ -222,8 +277,7 @@ fn refuse(e: &SafeTensorError, size: usize) -> Error {
         | E::HeaderTooLarge
         | E::InvalidHeader(_)
         | E::InvalidHeaderDeserialization(_) => {
-            let message =
-                format!("{size} bytes that do not start with a safetensors header ({e}): another format, or cut");
+            let message = format!("{size} bytes that do not start with a safetensors header: another format, or cut");
             Error::format("not-safetensors", message)
         }
         _ => Error::format("bad-tensors", format!("the safetensors header contradicts itself: {e}")),

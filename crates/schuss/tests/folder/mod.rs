@@ -1,5 +1,8 @@
 //! A folder for a test's files.
 
+// Each test file takes what it needs of it.
+#![allow(dead_code)]
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
