@@ -223,6 +223,10 @@ fn a_header_that_announces_much_is_not_believed() {
     let mut jpeg = picture("jpeg rgb");
     let at = jpeg.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
     jpeg[at + 5..at + 9].copy_from_slice(&[0xff, 0xff, 0xff, 0xff]);
+    let mut empty = png.clone();
+    empty[16..20].fill(0);
+    let folder = two().with("cat/2", &empty);
+    assert_eq!(code(load(&folder.0, &[])).0, "picture-empty");
     for bytes in [png, jpeg] {
         let folder = two().with("cat/2", &bytes);
         for settings in [&[][..], &[size(8, 8), mode("rgb")]] {

@@ -185,6 +185,7 @@ impl Setup {
         let run = Stream::named(seed, "augment");
         let epochs: Vec<Epoch> = (0..epochs as u64).map(|e| Epoch::new(run, e)).collect();
         data::contact_sheet(&self.train, &self.parts.pipeline, first, &epochs, self.highest)
+            .map_err(|e| e.at(self.recipe.data.text("name")))
     }
     /// Bytes of the samples in memory, targets and weights among them.
     pub fn data_bytes(&self) -> usize {

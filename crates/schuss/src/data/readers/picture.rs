@@ -86,10 +86,14 @@ pub(super) fn header(path: &Path, bytes: &[u8], format: Format) -> Result<Header
         let message = format!("{}: the picture is damaged: no size is found in its header", show(path));
         return Err(Error::format("picture-damaged", message));
     };
-    if width == 0 || height == 0 || u64::from(width) * u64::from(height) > MOST_PIXELS {
+    if width == 0 || height == 0 {
+        let message = format!("{}: the picture has {height} × {width} pixels; it has at least one", show(path));
+        return Err(Error::format("picture-empty", message));
+    }
+    if u64::from(width) * u64::from(height) > MOST_PIXELS {
         let most = MOST_PIXELS >> 20;
         let message =
-            format!("{}: the picture has {height} × {width} pixels; allowed are 1 to {most} Mi in all", show(path));
+            format!("{}: the picture has {height} × {width} pixels; allowed are {most} Mi in all", show(path));
         return Err(Error::format("picture-too-large", message));
     }
     let orientation = exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);

@@ -21,7 +21,7 @@ impl Sizes {
             [height, width, channels] => Ok(Sizes { height, width, channels }),
             _ => {
                 let message = format!(
-                    "this is for pictures, [height, width] or [height, width, channels]; samples are {shape:?}"
+                    "only pictures will do here, [height, width] or [height, width, channels]; samples are {shape:?}"
                 );
                 Err(Error::shape("not-pictures", message))
             }
