@@ -13,7 +13,8 @@ use std::path::Path;
 /// Loss, metrics, and how well each class is found.
 pub fn evaluate(arguments: &arguments::Evaluate, out: &mut Output) -> Result {
     let mut model = open(&arguments.model, arguments.threads, &arguments.views)?;
-    let data = read(&model, &arguments.data, true)?.data;
+    let Samples { data, notes, .. } = read(&model, &arguments.data, true)?;
+    notes.iter().for_each(|note| tell(format!("{}: {note}", show(&arguments.data))));
     let scores = model.evaluate(&data)?;
     let classes = model.class_table(&data)?;
     if arguments.json {
@@ -48,9 +49,7 @@ pub fn open(model: &Path, threads: Option<usize>, views: &arguments::Views) -> R
 /// Data of the kind that a model was trained on.
 pub fn read(model: &Model, data: &Path, targets: bool) -> Result<Samples> {
     let schema = model.schema().expect("a model from a file was trained");
-    let samples = open_for(data, schema, targets, &Options::default())?;
-    samples.notes.iter().for_each(|note| tell(format!("{}: {note}", show(data))));
-    Ok(samples)
+    Ok(open_for(data, schema, targets, &Options::default())?)
 }
 
 fn object(scores: &Scores, classes: &[ClassRow], samples: usize) -> Value {

@@ -396,7 +396,7 @@ fn pictures_are_trained_on_shown_and_predicted_by_name() {
     let text = folder.text("predict run/model.safetensors pets/dog/0 pets");
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!((lines[0], lines.len()), ("file,class,cat,dog", 14));
-    assert!(lines[1].starts_with("pets/dog/0,") && lines[2].starts_with("cat/0,"), "{text}");
+    assert!(lines[1].starts_with("pets/dog/0,") && lines[2].starts_with("pets/cat/0,"), "{text}");
     let objects = folder.events("predict run/model.safetensors pets/dog --json --flip-averaging");
     assert_eq!((objects.len(), objects[0]["file"].as_str()), (6, Some("0")));
     let scores = &folder.events("evaluate run/model.safetensors --data pets --json --flip-averaging")[0];

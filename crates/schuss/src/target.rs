@@ -1,4 +1,4 @@
-//! What a model is to hit: one of several classes, or numbers.
+//! What a model is to hit: one of several classes, or numbers; and what it gives for that.
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
@@ -20,6 +20,53 @@ impl fmt::Display for TargetKind {
             TargetKind::Class(n) => write!(f, "one of {n} classes"),
             TargetKind::Numbers(1) => f.write_str("a number"),
             TargetKind::Numbers(n) => write!(f, "{n} numbers"),
+        }
+    }
+}
+
+/// What the numbers mean that a model gives for a class, as its loss takes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outputs {
+    /// Probabilities.
+    Probabilities,
+    /// What a softmax makes probabilities of.
+    SoftmaxLogits,
+    /// What a sigmoid makes a probability of, each.
+    SigmoidLogits,
+    /// How far they are on one side of 0 or on the other.
+    Margins,
+    /// Numbers that come near to 1 for the class, and to 0 elsewhere.
+    Numbers,
+}
+
+impl Outputs {
+    /// Above this a single output means class 1.
+    pub fn threshold(self) -> f64 {
+        match self {
+            Outputs::Probabilities | Outputs::Numbers => 0.5,
+            Outputs::SoftmaxLogits | Outputs::SigmoidLogits | Outputs::Margins => 0.0,
+        }
+    }
+    /// The class that a sample's outputs say: the greatest, the first of equal ones; of a single one class 1 from above
+    /// the threshold.
+    pub fn class(self, outputs: &[f32]) -> usize {
+        match outputs {
+            [x] => usize::from(f64::from(*x) > self.threshold()),
+            _ => (1..outputs.len()).fold(0, |best, i| if outputs[i] > outputs[best] { i } else { best }),
+        }
+    }
+    /// The probabilities that a sample's outputs stand for; none where they stand for no probabilities.
+    pub fn probabilities(self, outputs: &[f32]) -> Option<Vec<f32>> {
+        let all = || outputs.iter().map(|&x| f64::from(x));
+        match self {
+            Outputs::Probabilities => Some(outputs.to_vec()),
+            Outputs::SigmoidLogits => Some(all().map(|z| (1.0 / (1.0 + (-z).exp())) as f32).collect()),
+            Outputs::SoftmaxLogits => {
+                let most = all().fold(f64::NEG_INFINITY, f64::max);
+                let sum: f64 = all().map(|z| (z - most).exp()).sum();
+                Some(all().map(|z| ((z - most).exp() / sum) as f32).collect())
+            }
+            Outputs::Margins | Outputs::Numbers => None,
         }
     }
 }
@@ -83,5 +130,30 @@ fn outputs(graph: &Graph, prediction: Value) -> Option<usize> {
     match graph.shape(prediction).dims() {
         [Dim::Batch, Dim::Fixed(n)] => Some(*n),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_outputs_mean_the_first_and_one_output_means_above_the_threshold() {
+        assert_eq!(Outputs::Probabilities.class(&[0.5, 0.5, 0.1]), 0);
+        let one = |outputs: Outputs| [-0.1, 0.0, 0.1, 0.5, 0.51].map(|x| outputs.class(&[x]));
+        for outputs in [Outputs::Probabilities, Outputs::Numbers] {
+            assert_eq!(one(outputs), [0, 0, 0, 0, 1]);
+        }
+        for outputs in [Outputs::SigmoidLogits, Outputs::SoftmaxLogits, Outputs::Margins] {
+            assert_eq!(one(outputs), [0, 0, 1, 1, 1]);
+        }
+    }
+
+    #[test]
+    fn logits_are_made_probabilities_of_and_margins_are_not() {
+        assert_eq!(Outputs::SigmoidLogits.probabilities(&[0.0, 1000.0, -1000.0]), Some(vec![0.5, 1.0, 0.0]));
+        assert_eq!(Outputs::SoftmaxLogits.probabilities(&[1000.0, 1000.0]), Some(vec![0.5, 0.5]));
+        assert_eq!(Outputs::Probabilities.probabilities(&[0.25]), Some(vec![0.25]));
+        assert_eq!(Outputs::Margins.probabilities(&[0.25]), None);
     }
 }

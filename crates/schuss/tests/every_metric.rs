@@ -6,7 +6,9 @@ mod testdata;
 
 use schuss::graph::ops::input::Source;
 use schuss::graph::{Graph, Reference, Tensor, Value};
+use schuss::losses;
 use schuss::metrics::{AnyMetric, for_target, registry};
+use schuss::model::{Objective, Sequential};
 use schuss::registry::Argument;
 use schuss::shape::Shape;
 use schuss::target::{Target, TargetKind};
@@ -119,6 +121,19 @@ fn accuracy_is_what_the_target_and_the_outputs_make_of_it() {
     let (z, y) = ([0.2, 0.7, 0.5, 0.6], [0.0, 1.0, 1.0, 0.0]);
     for kind in [TargetKind::Class(2), TargetKind::Numbers(1)] {
         assert_eq!(of(1, kind, &z, &y), [1.0, 1.0, 0.0, 0.0]);
+    }
+    // Of logits and margins what is above 0 is yes.
+    let objective = |loss: &str| {
+        let (loss, model) = (losses::registry().make(loss, &[]).unwrap(), Sequential::new(&[1]));
+        Objective::new(&model, &loss, std::slice::from_ref(&accuracy), TargetKind::Class(2), false, false, |_| false)
+            .unwrap()
+    };
+    for (loss, wanted) in [("hinge", [1.0, 1.0, 0.0, 0.0]), ("mean_squared_error", [1.0, 0.0, 0.0, 1.0])] {
+        let objective = objective(loss);
+        let mut reference = Reference::new(&objective.graph, 4);
+        reference.set(Source::Data, "x", Tensor::new(&[4, 1], vec![-0.2, 0.4, 0.0, 0.3]));
+        reference.set(Source::Data, "y", Tensor::new(&[4], vec![0.0, 1.0, 1.0, 0.0]));
+        assert_eq!(reference.run(&objective.metrics).remove(0).data, wanted, "{loss}");
     }
     // Several: the greatest, as index and as shares.
     let z = [0.1, 0.7, 0.2, 0.5, 0.5, 0.0];

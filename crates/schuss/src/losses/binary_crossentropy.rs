@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::graph::ops::sigmoid::Sigmoid;
 use crate::graph::{Graph, Value};
 use crate::registry::{Argument, Entry, Page, Settings};
-use crate::target::{Target, TargetKind};
+use crate::target::{Outputs, Target, TargetKind};
 use std::sync::Arc;
 
 pub const ENTRY: Entry<AnyLoss> = Entry {
@@ -67,5 +67,8 @@ impl Loss for BinaryCrossentropy {
             TargetKind::Class(n) | TargetKind::Numbers(n) => n,
         };
         (units, if self.from_logits { "linear" } else { "sigmoid" })
+    }
+    fn outputs(&self) -> Outputs {
+        if self.from_logits { Outputs::SigmoidLogits } else { Outputs::Probabilities }
     }
 }

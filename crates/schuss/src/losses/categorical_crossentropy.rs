@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::graph::ops::softmax::Softmax;
 use crate::graph::{Graph, Value};
 use crate::registry::{Argument, Entry, Page, Settings};
-use crate::target::{Target, TargetKind};
+use crate::target::{Outputs, Target, TargetKind};
 use std::sync::Arc;
 
 pub const ENTRY: Entry<AnyLoss> = Entry {
@@ -54,6 +54,9 @@ impl Loss for CategoricalCrossentropy {
     fn output(&self, target: TargetKind) -> (usize, &'static str) {
         let (TargetKind::Class(n) | TargetKind::Numbers(n)) = target;
         (n, if self.from_logits { "linear" } else { "softmax" })
+    }
+    fn outputs(&self) -> Outputs {
+        if self.from_logits { Outputs::SoftmaxLogits } else { Outputs::Probabilities }
     }
 }
 

@@ -4,7 +4,7 @@ use super::{AnyLoss, Loss, mean};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::registry::{Entry, Page};
-use crate::target::{Target, TargetKind};
+use crate::target::{Outputs, Target, TargetKind};
 use std::sync::Arc;
 
 pub const ENTRY: Entry<AnyLoss> = Entry {
@@ -35,6 +35,9 @@ impl Loss for Hinge {
     fn output(&self, target: TargetKind) -> (usize, &'static str) {
         let (TargetKind::Class(n) | TargetKind::Numbers(n)) = target;
         (n, "linear")
+    }
+    fn outputs(&self) -> Outputs {
+        Outputs::Margins
     }
 }
 

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::graph::ops::concatenate::Concatenate;
 use crate::graph::{Graph, Value};
 use crate::registry::{Allowed, Argument, Default, Entry, Page, Setting, Settings};
-use crate::target::{Target, TargetKind};
+use crate::target::{Outputs, Target, TargetKind};
 use std::sync::Arc;
 
 pub const ENTRY: Entry<AnyLoss> = Entry {
@@ -171,6 +171,12 @@ impl Loss for Joint {
         match self.parts.as_slice() {
             [part @ Part { outputs: WHOLE, .. }] => part.loss.output(target),
             parts => (parts.iter().map(|p| p.outputs).sum(), "linear"),
+        }
+    }
+    fn outputs(&self) -> Outputs {
+        match self.parts.as_slice() {
+            [part] => part.loss.outputs(),
+            _ => Outputs::Numbers,
         }
     }
 }

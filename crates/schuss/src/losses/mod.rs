@@ -44,7 +44,7 @@ use crate::graph::ops::softplus::Softplus;
 use crate::graph::ops::tanh::Tanh;
 use crate::graph::{Graph, Operation, Value};
 use crate::registry::{Allowed, Default, Registry, Setting, Settings};
-use crate::target::{Target, TargetKind};
+use crate::target::{Outputs, Target, TargetKind};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -105,6 +105,10 @@ pub trait Loss: Debug + Send + Sync {
             TargetKind::Class(n) => (n, "softmax"),
             TargetKind::Numbers(n) => (n, "linear"),
         }
+    }
+    /// What the outputs of a model mean that this loss trains to tell classes.
+    fn outputs(&self) -> Outputs {
+        if self.is_regression() { Outputs::Numbers } else { Outputs::Probabilities }
     }
     /// Is the target of a sample the index of a class, where it is a number?
     fn takes_index(&self) -> bool {

@@ -5,7 +5,7 @@ use super::{AnyLoss, FROM_LOGITS, Loss};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::registry::{Argument, Entry, Page, Settings};
-use crate::target::{Target, TargetKind};
+use crate::target::{Outputs, Target, TargetKind};
 use std::sync::Arc;
 
 pub const ENTRY: Entry<AnyLoss> = Entry {
@@ -57,6 +57,14 @@ impl Loss for SparseCategoricalCrossentropy {
                 surprise(g, prediction, y, self.from_logits)
             }
         }
+    }
+    fn output(&self, target: TargetKind) -> (usize, &'static str) {
+        let (TargetKind::Class(n) | TargetKind::Numbers(n)) = target;
+        let softmax = matches!(target, TargetKind::Class(_)) && !self.from_logits;
+        (n, if softmax { "softmax" } else { "linear" })
+    }
+    fn outputs(&self) -> Outputs {
+        if self.from_logits { Outputs::SoftmaxLogits } else { Outputs::Probabilities }
     }
     fn takes_index(&self) -> bool {
         true

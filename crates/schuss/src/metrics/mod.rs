@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::graph::ops::softmax::Softmax;
 use crate::graph::{Graph, Value};
 use crate::registry::{Registry, Settings};
-use crate::target::{Target, TargetKind};
+use crate::target::{Outputs, Target, TargetKind};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -56,6 +56,10 @@ pub trait Metric: Debug + Send + Sync {
     fn greater_is_better(&self) -> bool;
     /// The value of each sample, `[batch]`.
     fn build(&self, graph: &mut Graph, prediction: Value, target: Target) -> Result<Value>;
+    /// The same of a prediction that means this, where that makes a difference.
+    fn build_of(&self, graph: &mut Graph, prediction: Value, target: Target, _: Outputs) -> Result<Value> {
+        self.build(graph, prediction, target)
+    }
 }
 
 /// A shared metric.

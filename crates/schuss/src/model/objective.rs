@@ -74,7 +74,7 @@ impl Objective {
         let losses = weigh(&mut g, format!("loss {}", loss.kind()), per_sample)?;
         let mut metric_values = Vec::new();
         for m in metrics {
-            let per_sample = m.build(&mut g, output, y).map_err(|e| place(e, m.kind()))?;
+            let per_sample = m.build_of(&mut g, output, y, loss.outputs()).map_err(|e| place(e, m.kind()))?;
             metric_values.push(weigh(&mut g, format!("metric {}", m.kind()), per_sample)?);
         }
         let penalty = built.penalties.into_iter().try_fold(None, |sum, p| match sum {

@@ -15,6 +15,8 @@ use crate::error::{Error, Result};
 use crate::graph::ops::convolution::Convolution;
 use crate::graph::ops::convolution_input::ConvolutionInput;
 use crate::graph::ops::matmul::MatMul;
+use crate::graph::ops::sigmoid::Sigmoid;
+use crate::graph::ops::softmax::Softmax;
 use crate::graph::{Graph, Precision, Value};
 use crate::losses::AnyLoss;
 use crate::metrics::AnyMetric;
@@ -22,7 +24,7 @@ use crate::model::{Network, Sequential};
 use crate::optimizers::Optimizer;
 use crate::plan::{Machine, Options, Spec};
 use crate::store::{ModelFile, seconds};
-use crate::target::TargetKind;
+use crate::target::{Outputs, TargetKind};
 use crate::train::{
     Array, Callback, ClassRow, FitOptions, History, Origin, Run, Scores, class_table, evaluate, fit, parameters,
     predict_views, write,
@@ -205,7 +207,7 @@ impl Model {
     }
     /// How well each class is found.
     pub fn class_table(&mut self, data: &Dataset) -> Result<Vec<ClassRow>> {
-        Ok(class_table(&self.predict(data)?, data))
+        Ok(class_table(&self.predict(data)?, self.outputs()?, data))
     }
     /// The outputs for all samples, row-major.
     pub fn predict(&mut self, data: &Dataset) -> Result<Vec<f32>> {
@@ -241,6 +243,18 @@ impl Model {
             fitted: Some((schema, target)),
             weights: file.parameters,
             ..Model::new(model)
+        })
+    }
+
+    /// What its outputs mean where they are for classes; the error is that it was not compiled.
+    pub fn outputs(&self) -> Result<Outputs> {
+        let ends = |g: &Graph, v: Value| g.operation::<Softmax>(v).is_some() || g.operation::<Sigmoid>(v).is_some();
+        Ok(match self.loss.as_ref().ok_or_else(uncompiled)?.outputs() {
+            Outputs::Numbers => {
+                let built = self.layers.build(false)?;
+                if ends(&built.graph, built.output) { Outputs::Probabilities } else { Outputs::Numbers }
+            }
+            told => told,
         })
     }
 

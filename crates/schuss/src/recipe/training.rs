@@ -160,7 +160,7 @@ impl Training {
             } else {
                 scores_of(&setup.parts, &outputs, data, setup.recipe.threads())?
             });
-            classes = class_table(&outputs, data);
+            classes = class_table(&outputs, setup.parts.loss.outputs(), data);
         }
         ModelFile { description, parameters: parameters(&machine) }.write(&folder.model())?;
         Ok(Report { folder: folder.path().to_owned(), outcome, test, classes })

@@ -1,6 +1,7 @@
 //! How well each class is found.
 
 use crate::data::{Dataset, Targets};
+use crate::target::Outputs;
 
 /// One class.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,15 +18,14 @@ pub struct ClassRow {
     pub support: usize,
 }
 
-/// How well each class is found: from the outputs for all samples of `data`, row-major. The class of a sample is its
-/// greatest output (the first of equal ones); where there is a single output, class 1 from above 0.5. Empty where
-/// targets are not classes.
-pub fn class_table(outputs: &[f32], data: &Dataset) -> Vec<ClassRow> {
+/// How well each class is found: from the outputs for all samples of `data`, row-major, that
+/// mean this. Empty where targets are not classes.
+pub fn class_table(outputs: &[f32], mean: Outputs, data: &Dataset) -> Vec<ClassRow> {
     let Targets::Classes(labels) = &data.targets else { return Vec::new() };
     let width = outputs.len() / labels.len().max(1);
     let mut counts = vec![[0usize; 3]; data.classes.len().max(width)];
     for (&label, row) in labels.iter().zip(outputs.chunks_exact(width.max(1))) {
-        let found = class_of(row);
+        let found = mean.class(row);
         counts[found][TAKEN] += 1;
         counts[label as usize][SUPPORT] += 1;
         counts[label as usize][RIGHT] += usize::from(found == label as usize);
@@ -45,14 +45,6 @@ const RIGHT: usize = 0;
 const TAKEN: usize = 1;
 const SUPPORT: usize = 2;
 
-/// The class that an output says: the greatest, the first of equal ones; of a single one class 1 from above 0.5.
-pub fn class_of(output: &[f32]) -> usize {
-    match output {
-        [x] => usize::from(*x > 0.5),
-        _ => (1..output.len()).fold(0, |best, i| if output[i] > output[best] { i } else { best }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,12 +63,6 @@ mod tests {
             row("2", 0.0, 0.0, 0.0, 1),
             row("3", 0.0, 0.0, 0.0, 0),
         ];
-        assert_eq!(class_table(&outputs, &data), expected);
-    }
-
-    #[test]
-    fn equal_outputs_mean_the_first_and_one_output_means_above_a_half() {
-        assert_eq!(class_of(&[0.5, 0.5, 0.1]), 0);
-        assert_eq!((class_of(&[0.5]), class_of(&[0.51])), (0, 1));
+        assert_eq!(class_table(&outputs, Outputs::Probabilities, &data), expected);
     }
 }

@@ -13,7 +13,7 @@ mod sampling;
 mod snapshot;
 mod watch;
 
-pub use classes::{ClassRow, class_of, class_table};
+pub use classes::{ClassRow, class_table};
 pub use evaluate::{Scores, evaluate, metric_names, predict, predict_views};
 pub use event::{Callback, Event, Flow, State};
 pub use fit::{Origin, Outcome, Run, check, fit};
