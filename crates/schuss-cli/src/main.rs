@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Err(Stop::Failed(error)) => {
             // What was written before goes first; if that fails, there is an error already.
             let _ = out.flush();
-            tell(format!("error: {error}").replace('\n', " "));
+            tell(text::plain(&format!("error: {error}").replace('\n', " ")));
             ExitCode::from(exit_code(&error))
         }
     }

@@ -1,8 +1,9 @@
 //! Standard output, and how a command ends that can't go on.
 
+use crate::text::plain;
 use schuss::{Error, Kind};
 use std::fmt::Display;
-use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, StdoutLock, Write};
 
 /// Why a command ends before its end.
 #[derive(Debug)]
@@ -32,20 +33,27 @@ impl From<io::Error> for Stop {
 pub type Result<T = ()> = std::result::Result<T, Stop>;
 
 /// Standard output.
-pub struct Output(BufWriter<StdoutLock<'static>>);
+pub struct Output {
+    to: BufWriter<StdoutLock<'static>>,
+    /// Is it a terminal, which a name among what is shown could steer?
+    terminal: bool,
+}
 
 impl Output {
     /// The one of this process.
     pub fn new() -> Self {
-        Output(BufWriter::new(io::stdout().lock()))
+        Output { to: BufWriter::new(io::stdout().lock()), terminal: io::stdout().is_terminal() }
     }
     /// Writes a line; it may be seen only after a [flush](Output::flush).
     pub fn line(&mut self, text: impl Display) -> Result {
-        Ok(writeln!(self.0, "{text}")?)
+        if self.terminal {
+            return Ok(text.to_string().split('\n').try_for_each(|line| writeln!(self.to, "{}", plain(line)))?);
+        }
+        Ok(writeln!(self.to, "{text}")?)
     }
     /// Makes seen what was written.
     pub fn flush(&mut self) -> Result {
-        Ok(self.0.flush()?)
+        Ok(self.to.flush()?)
     }
 }
 

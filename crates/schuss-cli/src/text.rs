@@ -39,14 +39,35 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// Text as a terminal shows it: what would steer it, or turn the direction of what follows, is written out.
+pub fn plain(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let shown = |c: char| if steers(c) { c.escape_debug().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
+}
+
+/// Places that a text takes on a terminal: two for a sign of East Asia or a picture, none for what joins the sign before.
+fn width(text: &str) -> usize {
+    let places = |c: char| match u32::from(c) {
+        0x300..=0x36f | 0x200b..=0x200f | 0x20d0..=0x20ff | 0xfe00..=0xfe0f => 0,
+        0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6f => 2,
+        0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1f64f | 0x1f680..=0x1f9ff | 0x20000..=0x3fffd => 2,
+        _ => 1,
+    };
+    text.chars().map(places).sum()
+}
+
 /// Rows with their cells under each other: the first column flush left, the others as `right` says.
 pub fn table(rows: &[Vec<String>], right: bool) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
+    let widest = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|cell| width(cell)).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(widest).collect();
     let cell = |(c, text): (usize, &String)| {
-        let width = widths[c];
-        if right && c > 0 { format!("{text:>width$}") } else { format!("{text:<width$}") }
+        let space = " ".repeat(widths[c] - width(text));
+        if right && c > 0 { format!("{space}{text}") } else { format!("{text}{space}") }
     };
     let row = |r: &Vec<String>| r.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ").trim_end().to_owned();
     rows.iter().map(row).collect()
@@ -88,10 +109,18 @@ mod tests {
     }
 
     #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(plain("a\u{1b}[31m\n\u{202e}ü猫"), "a\\u{1b}[31m\\n\\u{202e}ü猫");
+        assert_eq!(table(&[vec!["a\rb".to_owned(), "c\n".into()]], false), ["a\\rb  c\\n"]);
+    }
+
+    #[test]
     fn cells_stand_under_each_other() {
         let rows = [vec!["é".to_owned(), "1".into()], vec!["bcd".into(), "23".into(), "x".into()]];
         assert_eq!(table(&rows, true), ["é     1", "bcd  23  x"]);
         assert_eq!(table(&rows, false), ["é    1", "bcd  23  x"]);
+        let rows = [vec!["猫".to_owned(), "1".into()], vec!["e\u{301}bc".into(), "2".into()]];
+        assert_eq!(table(&rows, true), ["猫   1", "e\u{301}bc  2"]);
         assert_eq!(wrap("a bc def", 4), ["a bc", "def"]);
         assert_eq!(wrap("", 4), [""]);
     }
