@@ -10,6 +10,7 @@ mod input;
 mod interrupt;
 mod list;
 mod output;
+mod picture;
 mod plot;
 mod port;
 mod predict;

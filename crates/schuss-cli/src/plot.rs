@@ -68,8 +68,12 @@ fn panel(out: &mut String, p: &Panel, top: f64, is_last: bool) {
         let values: Vec<f64> = part.iter().copied().flatten().collect();
         let points = kept(&values, columns).map(|i| format!("{:.2},{:.2}", x((start + i) as f64), y(values[i])));
         let points = points.collect::<Vec<_>>().join(" ");
+        let first = start;
         start += part.len();
-        if !points.is_empty() {
+        if let [value] = values[..] {
+            let (x, y) = (x(first as f64), y(value));
+            line(format!("<circle cx=\"{x:.2}\" cy=\"{y:.2}\" r=\"3\" fill=\"#1f6fb4\"/>"));
+        } else if !points.is_empty() {
             let style = "fill=\"none\" stroke=\"#1f6fb4\" stroke-width=\"1.8\" stroke-linejoin=\"round\"";
             line(format!("<polyline points=\"{points}\" {style}/>"));
         }
@@ -140,7 +144,11 @@ mod tests {
             let parts = flat.iter().flatten().count().min(flat.len() / 2).max(1);
             let picture = svg("flat", &[Panel { name: "rate", values: flat.clone(), from_zero: false }]);
             assert!(!picture.contains("NaN") && !picture.contains("inf"), "{flat:?}: {picture}");
-            assert_eq!(picture.matches("<polyline").count(), parts, "{flat:?}");
+            assert_eq!(picture.matches("<polyline").count() + picture.matches("<circle").count(), parts, "{flat:?}");
+        }
+        for alone in [vec![Some(0.5)], vec![None, Some(0.5), None]] {
+            let picture = svg("alone", &[Panel { name: "rate", values: alone, from_zero: true }]);
+            assert!(picture.contains("<circle cx=\""), "a point is seen: {picture}");
         }
     }
 }

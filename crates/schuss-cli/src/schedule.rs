@@ -2,10 +2,10 @@
 
 use crate::arguments;
 use crate::output::{Output, Result};
+use crate::picture::Format;
 use crate::plot::{Panel, svg};
 use crate::text::{number, table};
 use schuss::recipe::{Preview, Recipe, Tables};
-use schuss::store::atomic;
 use serde_json::{Map, Value, json};
 
 /// Rows of the table, at most.
@@ -13,6 +13,7 @@ const ROWS: usize = 21;
 
 /// Prints the rates as a table or JSON, and draws them.
 pub fn schedule(arguments: &arguments::Schedule, out: &mut Output) -> Result {
+    arguments.plot.as_ref().map_or(Ok(()), |file| Format::Svg.check("--plot", file))?;
     let mut recipe = Recipe::default();
     recipe.set("schedule", arguments.spec.as_str())?;
     for (path, name) in [("data.name", &arguments.data), ("optimizer", &arguments.optimizer)] {
@@ -37,7 +38,7 @@ pub fn schedule(arguments: &arguments::Schedule, out: &mut Output) -> Result {
             from_zero: i == 0,
         };
         let panels: Vec<_> = preview.columns.iter().enumerate().map(panel).collect();
-        atomic::replace(file, svg(&arguments.spec, &panels).as_bytes())?;
+        Format::Svg.write("--plot", file, svg(&arguments.spec, &panels).as_bytes())?;
     }
     if arguments.json { lines(&preview, out) } else { rows(&preview, out) }
 }
