@@ -80,7 +80,7 @@ impl Callback for Progress<'_> {
             }
             Event::Step { epoch, step, steps } => self.draw(epoch, step, steps, state),
             Event::Epoch { row, best } if self.json.is_none() => self.say(&line(row, self.epochs, best)),
-            Event::Epoch { row, .. } => self.event(object(row))?,
+            Event::Epoch { row, best } => self.event(object(row, best))?,
             Event::Interrupt | Event::End { .. } => {
                 if let Some(bar) = &self.bar {
                     bar.finish_and_clear();
@@ -113,9 +113,10 @@ fn line(row: &Row, epochs: usize, best: bool) -> String {
 }
 
 /// What an epoch came to, in JSON.
-fn object(row: &Row) -> Value {
+fn object(row: &Row, best: bool) -> Value {
     let mut object = Map::from_iter([("event".into(), "epoch".into()), ("epoch".into(), row.epoch.into())]);
     object.extend(row.values.iter().map(|(name, x)| (name.clone(), json!(x))));
+    object.insert("best".into(), best.into());
     Value::Object(object)
 }
 
@@ -129,7 +130,7 @@ mod tests {
         let row =
             Row { epoch: 3, values: vec![value("loss", 0.25), value("learning_rate", 0.1), value("seconds", 65.0)] };
         assert_eq!(line(&row, 30, true), "epoch  3/30  loss 0.2500  1:05  best");
-        let object = object(&row).to_string();
-        assert_eq!(object, r#"{"event":"epoch","epoch":3,"loss":0.25,"learning_rate":0.1,"seconds":65.0}"#);
+        let object = object(&row, true).to_string();
+        assert_eq!(object, r#"{"event":"epoch","epoch":3,"loss":0.25,"learning_rate":0.1,"seconds":65.0,"best":true}"#);
     }
 }

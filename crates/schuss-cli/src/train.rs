@@ -161,8 +161,11 @@ fn end(report: &Report) -> Value {
         object.insert("test_loss".into(), json!(test.loss));
         object.extend(test.metrics.iter().map(|(name, x)| (format!("test_{name}"), json!(x))));
     }
+    object.insert("stopped_early".into(), report.outcome.early.into());
+    object.insert("kept_epoch".into(), json!(report.outcome.best));
     object.insert("seconds".into(), json!(report.outcome.seconds));
     object.insert("samples_per_second".into(), json!(report.samples_per_second()));
     object.insert("out".into(), json!(report.folder.to_string_lossy()));
+    object.insert("model".into(), json!(report.folder.join("model.safetensors").to_string_lossy()));
     Value::Object(object)
 }
