@@ -44,7 +44,7 @@ const SHORTCUTS: &[Shortcut] = &[
     text("optimizer", "NAME", "optimizer", "how the parameters move [see `schuss list optimizer`]"),
     literal("learning-rate", "X", "optimizer.learning_rate", "its step size [its own default]"),
     text("schedule", "SPEC", "schedule", "how the rate goes, as \"cosine(warmup='1 epoch')\" [constant]"),
-    text("loss", "NAME", "loss", "what is made small [see `schuss list loss`]"),
+    text("loss", "SPEC", "loss", "what is made small, as mse or \"huber(2.0)\" [see `schuss list loss`]"),
     literal("epochs", "N", "train.epochs", "passes over the data"),
     literal("batch-size", "N|full", "train.batch_size", "samples in a step [128]"),
     literal("patience", "N", "train.patience", "stop after so many epochs without a better one"),

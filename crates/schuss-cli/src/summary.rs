@@ -4,6 +4,7 @@ use crate::arguments;
 use crate::output::{Output, Result};
 use crate::text::{count, table};
 use crate::train::recipe_of;
+use schuss::data::readers::file::show;
 use schuss::recipe::{LayerSummary, Recipe, Setup, Tables};
 use schuss::{Error, Model};
 use std::path::Path;
@@ -26,6 +27,13 @@ pub fn summary(arguments: &arguments::Summary, out: &mut Output) -> Result {
     }
     let tables = Tables::default();
     let recipe = match what.filter(|_| !ends_in("toml")) {
+        Some(file) if file.is_file() && tables.models.find(&file.to_string_lossy()).is_err() => {
+            let message = format!(
+                "{}: it is no file that says what a model is; one ends in .safetensors (a trained model) or .toml (a recipe)",
+                show(file)
+            );
+            return Err(Error::format("no-model", message).into());
+        }
         Some(name) => {
             let mut recipe = Recipe::default();
             recipe.set("model", name.to_string_lossy().as_ref())?;

@@ -110,7 +110,10 @@ fn rows(path: &Path, count: usize) -> std::result::Result<Vec<Vec<f64>>, Error> 
         rows.push(row);
     }
     if rows.is_empty() {
-        return Err(Error::format("no-gradients", format!("{shown} has no gradients; it has a row for each step")));
+        return Err(Error::format(
+            "no-gradients",
+            format!("{shown} has no gradients; it must have a row for each step"),
+        ));
     }
     Ok(rows)
 }

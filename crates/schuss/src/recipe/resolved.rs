@@ -90,8 +90,7 @@ impl Recipe {
         let train = Settings::resolve("train", TRAIN, &pairs("train", &train)?)?;
         let (data, reader, augment) = self.data(tables, &train)?;
         let optimizer = self.optimizer(tables)?;
-        let (name, given) = self.thing("loss", LOSS)?;
-        let loss = tables.losses.make(&name, &given)?;
+        let loss = self.loss(tables)?;
         Ok(Resolved {
             data,
             reader,
@@ -184,6 +183,13 @@ impl Recipe {
         let words = |stage: &Stage| Argument::Text(in_words(stage.kind(), stage.settings()));
         given.push(("augment".into(), Argument::List(stages.iter().map(words).collect())));
         Ok((Settings::resolve("data", DATA, &given)?, reader, stages))
+    }
+    /// Settings may stand behind the name, `huber(2.0)`; what is set by itself goes before them.
+    fn loss(&self, tables: &Tables) -> Result<AnyLoss> {
+        let (words, own) = self.thing("loss", LOSS)?;
+        let (entry, given) = choice::read(&tables.losses, &words)?;
+        let given = given.into_iter().filter(|(name, _)| own.iter().all(|(other, _)| other != name));
+        tables.losses.make(entry.name, &given.chain(own.iter().cloned()).collect::<Vec<_>>())
     }
     fn model(&self, tables: &Tables) -> Result<Architecture> {
         if let Some(Value::Table(model)) = self.table.get("model")
