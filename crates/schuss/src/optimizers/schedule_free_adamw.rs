@@ -18,8 +18,9 @@ pub const ENTRIES: &[Entry<Optimizer>] = &[
             source: "Defazio et al. 2024, The road less scheduled, arXiv 2405.15682",
             differs: "Keras' form, as its JAX backend runs it: every step has the same share in x, where the authors' \
                       package weighs steps by the square of their rate; weight_decay shrinks θ, where the authors shrink z. \
-                      Keras 3.15.1 on its PyTorch backend walks elsewhere from the second step on: at a rate of 0.1 with \
-                      gradients t (0.1, 0.2, −0.3) from 1, 2, 3 it has 0.69923 after 4 steps where this form has 0.67818. \
+                      Keras 3.15.1 on its PyTorch and TensorFlow backends walks elsewhere from the second step on: at a \
+                      rate of 0.1 with gradients t (0.1, 0.2, −0.3) from 1, 2, 3 it has 0.69923 after 4 steps where JAX and \
+                      this form have 0.67818. \
                       Here x is what is evaluated and saved, without being asked for.",
         },
         settings: &[

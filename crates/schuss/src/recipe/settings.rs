@@ -36,7 +36,7 @@ pub const DATA: &[Setting] = &[
         "class_weight",
         Default::Text(""),
         Allowed::Text,
-        "how much each class counts: balanced, or spam=2,ham=0.5",
+        "how much each class counts in the loss and the metrics of training: balanced, or spam=2,ham=0.5",
     ),
 ];
 
