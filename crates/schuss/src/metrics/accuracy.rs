@@ -15,10 +15,11 @@ pub const ENTRY: Entry<AnyMetric> = Entry {
                    of a single output, binary_accuracy: at the threshold 0.5, of logits and with hinge at 0",
         source: "Keras 3, keras.metrics.Accuracy as compile(metrics=[\"accuracy\"]) reads it",
         differs: "As in Keras, which has sparse_categorical_accuracy and categorical_accuracy for targets as index \
-                  and as shares; here they are other names of this. Of equal outputs the first is the greatest. After \
-                  a softmax its input is compared, which has the same order. Keras' has the threshold 0.5 for a single \
-                  output whatever the loss. Of samples that have weights, as while training with class weights (data.class_weight), it is the \
-                  weighted mean; Keras weighs what weighted_metrics names, and not what metrics names.",
+                  and as shares; here they are other names of this. Of equal outputs the first is the greatest. \
+                  After a softmax its input is compared, which has the same order. Keras' has the threshold 0.5 for \
+                  a single output whatever the loss. Of samples that have weights, as while training with class \
+                  weights (data.class_weight), it is the weighted mean; Keras weighs what weighted_metrics names, \
+                  and not what metrics names.",
     },
     settings: &[],
     make: |_| Ok(Arc::new(Accuracy)),

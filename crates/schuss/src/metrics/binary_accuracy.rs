@@ -14,8 +14,9 @@ pub const ENTRY: Entry<AnyMetric> = Entry {
         equation: "A = 1/n Σᵢ [(pᵢ > t) = yᵢ] over the n outputs, yᵢ = 0 or 1",
         source: "Keras 3, keras.metrics.BinaryAccuracy",
         differs: "As in Keras: what is at the threshold is below it. For a model that ends in logits, or is trained \
-                  with hinge, set the threshold to 0, as accuracy has it. Of samples that have weights, as while training with class weights (data.class_weight), it is the \
-                  weighted mean; Keras weighs what weighted_metrics names, and not what metrics names.",
+                  with hinge, set the threshold to 0, as accuracy has it. Of samples that have weights, as while \
+                  training with class weights (data.class_weight), it is the weighted mean; Keras weighs what \
+                  weighted_metrics names, and not what metrics names.",
     },
     settings: &[Setting {
         name: "threshold",

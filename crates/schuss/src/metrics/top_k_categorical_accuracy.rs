@@ -14,8 +14,9 @@ pub const ENTRY: Entry<AnyMetric> = Entry {
         equation: "A = 1 where fewer than k outputs are greater than that of the class, else 0",
         source: "Keras 3, keras.metrics.TopKCategoricalAccuracy",
         differs: "As in Keras; its sparse_top_k_categorical_accuracy is another name of this. After a softmax its \
-                  input is compared, which has the same order. Of samples that have weights, as while training with class weights (data.class_weight), it is the \
-                  weighted mean; Keras weighs what weighted_metrics names, and not what metrics names.",
+                  input is compared, which has the same order. Of samples that have weights, as while training with \
+                  class weights (data.class_weight), it is the weighted mean; Keras weighs what weighted_metrics \
+                  names, and not what metrics names.",
     },
     settings: &[Setting {
         name: "k",
