@@ -25,7 +25,12 @@ const fn literal(flag: &'static str, value: &'static str, path: &'static str, he
 /// In the order in which they are applied: a thing goes before its settings, as its name puts away the settings of the
 /// one that a recipe file has.
 const SHORTCUTS: &[Shortcut] = &[
-    text("data", "NAME|PATH", "data.name", "a data set's name, a file or a folder [the embedded digits]"),
+    text(
+        "data",
+        "NAME|PATH",
+        "data.name",
+        "a data set's name, else a file or a folder (./digits for one of that name) [the embedded digits]",
+    ),
     text("target", "COLUMN", "data.target", "the column to predict [the last one]"),
     literal(
         "validation",
