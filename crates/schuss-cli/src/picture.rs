@@ -35,6 +35,9 @@ impl Format {
     }
     /// Refuses a path whose ending says something else, and one where something else is. Asked before the work.
     pub fn check(self, flag: &str, path: &Path) -> Result {
+        if is_device(path) {
+            return Ok(());
+        }
         let (ending, shown) = (self.ending(), show(path));
         if path.extension().is_none_or(|e| !e.eq_ignore_ascii_case(ending)) {
             let message = format!("{flag} {shown}: a picture of this kind is written to a file that ends in .{ending}");
@@ -50,13 +53,23 @@ impl Format {
     fn is_at(self, path: &Path) -> bool {
         let mut start = Vec::new();
         let regular = path.metadata().is_ok_and(|m| m.is_file());
-        regular && File::open(path).and_then(|f| f.take(1 << 12).read_to_end(&mut start)).is_ok() && self.starts(&start)
+        let read = regular && File::open(path).and_then(|f| f.take(1 << 12).read_to_end(&mut start)).is_ok();
+        read && (start.is_empty() || self.starts(&start))
     }
     /// Writes it, as a whole or not at all.
     pub fn write(self, flag: &str, path: &Path, bytes: &[u8]) -> Result {
         self.check(flag, path)?;
+        if is_device(path) {
+            let failed = |e| Error::file("write-failed", format!("{flag} {}: can't be written: {e}", show(path)));
+            return Ok(std::fs::write(path, bytes).map_err(failed)?);
+        }
         Ok(atomic::replace(path, bytes)?)
     }
+}
+
+/// Is it a terminal, a pipe or the like, which keeps nothing?
+fn is_device(path: &Path) -> bool {
+    path.metadata().is_ok_and(|m| !m.is_file() && !m.is_dir())
 }
 
 #[cfg(test)]

@@ -85,9 +85,10 @@ impl Said {
     }
     /// Is what was said before about the same, or put away by this?
     fn undoes(&self, before: &Said) -> bool {
-        // A thing's name in the place of the thing says the same as its name does.
+        // A thing's name in the place of the thing says the same as its name does; things come before their settings.
         let name = |path: &str| if Recipe::is_thing(path) { format!("{path}.name") } else { path.to_owned() };
         let below = before.path.strip_prefix(&self.path).is_some_and(|rest| rest.starts_with('.'));
+        let below = below && !Recipe::is_thing(&self.path);
         !self.path.is_empty() && (below || name(&self.path) == name(&before.path))
     }
 }
@@ -106,7 +107,11 @@ fn once(said: &[Said]) -> Result<()> {
 /// Applies assignments in their order, each below `place` if there is one.
 pub fn assign(recipe: &mut Recipe, place: &str, assignments: &[String]) -> Result<()> {
     once(&assignments.iter().map(|a| Said::by_set(a)).collect::<Vec<_>>())?;
-    assignments.iter().try_for_each(|assignment| recipe.assign(&format!("{place}{}", assignment.trim())))
+    apply(recipe, place, assignments)
+}
+
+fn apply<'a>(recipe: &mut Recipe, place: &str, assignments: impl IntoIterator<Item = &'a String>) -> Result<()> {
+    assignments.into_iter().try_for_each(|assignment| recipe.assign(&format!("{place}{}", assignment.trim())))
 }
 
 impl Shortcuts {
@@ -125,9 +130,13 @@ impl Shortcuts {
         let flags = all().filter_map(said);
         flags.chain(self.set.iter().map(|a| Said::by_set(a))).collect()
     }
-    /// Changes the recipe: flags first, in the order of the table, then each `--set` in the order given.
+    /// Changes the recipe: first each `--set` of a thing as a whole, then flags, in the order of the table, then each other
+    /// `--set` in the order given.
     pub fn apply(&self, recipe: &mut Recipe) -> Result<()> {
         once(&self.said())?;
+        let (things, others): (Vec<&String>, Vec<&String>) =
+            self.set.iter().partition(|assignment| Recipe::is_thing(&Said::by_set(assignment).path));
+        apply(recipe, "", things)?;
         for shortcut in all() {
             let Some((_, value)) = self.flags.iter().find(|(flag, _)| *flag == shortcut.flag) else { continue };
             match (value.parse::<i64>(), value.parse::<f64>()) {
@@ -136,7 +145,7 @@ impl Shortcuts {
                 _ => recipe.set(shortcut.path, value.as_str())?,
             }
         }
-        assign(recipe, "", &self.set)
+        apply(recipe, "", others)
     }
 }
 

@@ -20,10 +20,10 @@ pub fn train(arguments: &arguments::Train, out: &mut Output) -> Result {
     let training = match &arguments.resume {
         Some(folder) => {
             if let Some(other) = arguments.shortcuts.other_than(Training::CHANGEABLE) {
-                let allowed = Training::CHANGEABLE.join(" and ");
+                let allowed = Training::CHANGEABLE.join(" or ");
                 let message = format!(
-                    "`{other}` can't be given with --resume, as a run goes on with the recipe it started with; beside \
-                     --json allowed are {allowed}, which change no bit of the result"
+                    "`{other}` can't be given with --resume, as a run goes on with the recipe it started with; allowed are \
+                     --json, --threads N, and --set with {allowed}, which change no bit of the result"
                 );
                 return Err(Error::value("wrong-arguments", message).into());
             }

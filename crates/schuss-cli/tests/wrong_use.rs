@@ -65,7 +65,6 @@ fn what_is_said_twice_is_refused() {
         ("train --epochs 2 --set train.epochs=0", ["--epochs 2", "--set train.epochs=0"]),
         ("train --set train.seed=1 --set train.seed=2", ["--set train.seed=1", "--set train.seed=2"]),
         ("train --set model=mlp --set model.name=lenet5", ["--set model=mlp", "--set model.name=lenet5"]),
-        ("train --learning-rate 1 --set optimizer=sgd", ["--learning-rate 1", "--set optimizer=sgd"]),
         (
             "trace --optimizer adam --start 1,2 --gradients g.csv --set beta_1=0 --set beta_1=0",
             ["beta_1=0", "beta_1=0"],
@@ -79,6 +78,46 @@ fn what_is_said_twice_is_refused() {
         assert!(both.iter().all(|said| errors.contains(said)), "{args}: {errors}");
     }
     assert!(!folder.0.join("runs").exists());
+    // A thing as a whole comes before its settings, in whatever order they are said.
+    folder.text("train --learning-rate 0.5 --set optimizer=sgd --epochs 1 --out run");
+    let recipe = String::from_utf8(folder.read("run/recipe.toml")).unwrap();
+    assert!(recipe.contains("name = \"sgd\"") && recipe.contains("learning_rate = 0.5"), "{recipe}");
+}
+
+#[test]
+fn numbers_are_no_classes_unless_a_loss_says_so() {
+    let folder = Folder::new("numbers");
+    let table = |y: &dyn Fn(u32) -> String| {
+        let rows: String = (0..120).map(|i| format!("{i},{}\n", y(i))).collect();
+        format!("x,y\n{rows}")
+    };
+    folder.write("fractions.csv", table(&|i| format!("{}.5", i * 7 % 120)));
+    folder.write("many.csv", table(&|i| (i * i).to_string()));
+    for data in ["fractions.csv", "many.csv"] {
+        refused(&folder, &format!("train --data {data} --validation 0.1 --out run"), 2, "classes-of-numbers");
+    }
+    assert!(!folder.0.join("run").exists());
+    folder.text("summary mlp --data fractions.csv --set data.test=0");
+    let classes = "--loss sparse_categorical_crossentropy --set data.test=0";
+    folder.text(&format!("train --data fractions.csv {classes} --epochs 1 --out classes"));
+    folder.text("train --data fractions.csv --loss mse --epochs 1 --out numbers");
+    // Half of the rows are of two classes; digits that begin with 0 are a name.
+    folder.write("few.csv", table(&|i| if i < 60 { i % 2 } else { i }.to_string()));
+    folder.write("codes.csv", table(&|i| format!("{i:05}")));
+    for (i, data) in ["few.csv", "codes.csv"].into_iter().enumerate() {
+        folder.text(&format!("train --data {data} --set data.test=0 --epochs 1 --out ok{i}"));
+    }
+}
+
+#[test]
+fn a_model_that_gives_no_probabilities_is_not_trained_for_them() {
+    let folder = Folder::new("end");
+    let layers = "{kind='flatten'},{kind='dense',units=10}";
+    folder.write("linear.toml", format!("model = {{layers = [{layers}]}}\n[train]\nepochs = 1\n"));
+    refused(&folder, "train linear.toml --out run", 2, "not-probabilities");
+    assert!(!folder.0.join("run").exists());
+    folder.text("train linear.toml --set loss.from_logits=true --out run");
+    folder.text("evaluate run/model.safetensors --data digits");
 }
 
 #[test]

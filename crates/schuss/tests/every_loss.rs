@@ -8,7 +8,7 @@ mod testdata;
 use schuss::activations;
 use schuss::graph::ops::input::Source;
 use schuss::graph::{Graph, Reference, Tensor, Value, backpropagate};
-use schuss::losses::{AnyLoss, SparseCategoricalCrossentropy, registry};
+use schuss::losses::{AnyLoss, SparseCategoricalCrossentropy, check_end, registry};
 use schuss::registry::Argument;
 use schuss::shape::Shape;
 use schuss::target::{Target, TargetKind};
@@ -81,6 +81,13 @@ impl Built {
 fn make(name: &str, settings: &[(&str, Argument)]) -> AnyLoss {
     let given: Vec<_> = settings.iter().map(|(n, v)| (n.to_string(), v.clone())).collect();
     registry().make(name, &given).unwrap()
+}
+
+fn end_error(loss: &AnyLoss, outputs: usize, end: End, kind: TargetKind) -> Option<Error> {
+    let mut graph = Graph::new();
+    let z = graph.input(Source::Data, "z", Shape::batch(&[outputs]));
+    let prediction = end(&mut graph, z).unwrap();
+    check_end(loss, kind, &graph, prediction).err()
 }
 
 fn error(loss: &AnyLoss, outputs: usize, end: End, kind: TargetKind) -> Error {
@@ -303,7 +310,11 @@ fn outputs_that_are_no_probabilities_are_refused() {
         ("tanh", |g, z| layer(g, z, "tanh")),
     ];
     // Between 0 and 1, or of whom nothing is known.
-    const OTHERS: [End; 5] = [
+    const OTHERS: [End; 6] = [
+        |g, z| {
+            let p = layer(g, z, "softmax")?;
+            layer(g, p, "linear")
+        },
         |g, z| layer(g, z, "sigmoid"),
         |g, z| layer(g, z, "hard_sigmoid"),
         |g, z| layer(g, z, "softmax"),
@@ -316,17 +327,19 @@ fn outputs_that_are_no_probabilities_are_refused() {
     for (name, end, kind) in [
         ("binary_crossentropy", "sigmoid", TargetKind::Numbers(2)),
         ("categorical_crossentropy", "softmax", TargetKind::Numbers(2)),
-        ("sparse_categorical_crossentropy", "softmax", TargetKind::Numbers(1)),
+        ("sparse_categorical_crossentropy", "softmax", TargetKind::Class(2)),
     ] {
         let (loss, logits) = (make(name, &[]), make(name, &[("from_logits", Argument::Bool(true))]));
         for (activation, layer) in ENDS {
-            let found = error(&loss, 2, layer, kind);
+            let found = end_error(&loss, 2, layer, kind).unwrap();
             assert_eq!(found.code(), "not-probabilities", "{name} of {activation}");
             assert!(found.message().contains(&format!("activation='{end}'")), "{found}");
             assert!(found.message().contains("loss.from_logits=true"), "{found}");
-            assert!(Built::new(&logits, 2, layer, kind).is_ok(), "{name} of {activation}");
+            assert!(end_error(&logits, 2, layer, kind).is_none(), "{name} of {activation}");
+            // A model that was trained so is still evaluated.
+            assert!(Built::new(&loss, 2, layer, kind).is_ok(), "{name} of {activation}");
         }
-        assert!(OTHERS.iter().all(|end| Built::new(&loss, 2, *end, kind).is_ok()), "{name}");
+        assert!(OTHERS.iter().all(|end| end_error(&loss, 2, *end, kind).is_none()), "{name}");
     }
 }
 

@@ -332,8 +332,6 @@ fn damaged_tables_are_one_error_each() {
     let endless = format!("a,b\n\"{}", "x".repeat(3 << 20));
     let classes: String = (0..65_537).map(|i| format!("1,{i}\n")).collect();
     let classes = format!("a,b\n{classes}");
-    let many_numbers: String = (0..20).map(|i| format!("1,{}\n", i * i)).collect();
-    let many_numbers = format!("a,b\n{many_numbers}1,4\n");
     let wide: String = (0..1000).map(|i| format!("c{i},")).collect::<String>() + "y\n";
     let cases: &[Case] = &[
         ("", "csv-no-rows: the file is empty", &[]),
@@ -346,8 +344,6 @@ fn damaged_tables_are_one_error_each() {
         ("a,b\n1,2\n", "csv-no-features: no column is left", &[("drop", "+a")]),
         ("a,b\n1,2\n", "csv-target-dropped: leaves out column `b`, which is the target", &[("drop", "+b")]),
         ("a,b\n1,2\n", "csv-target-dropped: named by `data.target`", &[("target", "a"), ("drop", "+a")]),
-        ("a,y\n1,.5\n2,1\n3,2\n", "classes-of-numbers: column `y`: 3 rows have 3 different numbers", &[]),
-        (&many_numbers, "classes-of-numbers: --loss mse", &[]),
         ("a,b\n1,2\n3\n", "csv-ragged: line 3: found 1 cells; expected 2", &[]),
         ("a,b\n\n1,2\n\n3,4,5\n", "csv-ragged: line 5: found more than 2 cells; expected 2", &[]),
         ("a,b\n1,x\n2,y\n,z\n", "csv-empty-cell: line 4, column `a`: the cell is empty", &[]),

@@ -203,6 +203,13 @@ fn what_is_bad_is_one_error_with_its_path() {
         }
         is(folder, name, "file-unreadable");
     }
+    // What would be passed over is, whether it can be read or not.
+    #[cfg(unix)]
+    {
+        let folder = two();
+        std::os::unix::fs::symlink("nowhere", folder.0.join("cat/notes.txt")).unwrap();
+        assert!(load(&folder.0, &[]).is_ok());
+    }
     // The first of several that are bad is the one that is named, whichever thread is faster.
     let many = (0..40).fold(two(), |folder, i| folder.with(&format!("cat/{i:03}.png"), &png[..40 + i]));
     for _ in 0..5 {

@@ -47,7 +47,7 @@ impl Loss for BinaryCrossentropy {
     fn build(&self, g: &mut Graph, prediction: Value, target: Target) -> Result<Value> {
         let y = target.numbers(g, prediction)?;
         let y = smoothed(g, y, self.label_smoothing, 0.5)?;
-        let each = match logits::<Sigmoid>(g, prediction, self.from_logits, "sigmoid")? {
+        let each = match logits::<Sigmoid>(g, prediction, self.from_logits)? {
             Some(z) => g.sigmoid_cross_entropy(z, y)?,
             None => {
                 let one = g.constant(1.0)?;

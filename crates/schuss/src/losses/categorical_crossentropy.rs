@@ -62,7 +62,7 @@ impl Loss for CategoricalCrossentropy {
 
 /// −Σ y ln p, `[batch]`, of predictions and targets `[batch, classes]`.
 pub(super) fn surprise(g: &mut Graph, prediction: Value, y: Value, from_logits: bool) -> Result<Value> {
-    if let Some(z) = logits::<Softmax>(g, prediction, from_logits, "softmax")? {
+    if let Some(z) = logits::<Softmax>(g, prediction, from_logits)? {
         return g.softmax_cross_entropy(z, y);
     }
     let sum = g.sum_last(prediction)?;

@@ -40,6 +40,8 @@ use crate::graph::ops::matmul::MatMul;
 use crate::graph::ops::relu::Relu;
 use crate::graph::ops::reshape::Reshape;
 use crate::graph::ops::select::Select;
+use crate::graph::ops::sigmoid::Sigmoid;
+use crate::graph::ops::softmax::Softmax;
 use crate::graph::ops::softplus::Softplus;
 use crate::graph::ops::tanh::Tanh;
 use crate::graph::{Graph, Operation, Value};
@@ -152,24 +154,32 @@ fn error(g: &mut Graph, prediction: Value, target: Target) -> Result<Value> {
     g.subtract(prediction, y)
 }
 
-/// What the operation `O`, written as `activation`, was given at the end of the model, or the prediction itself if it is
-/// said to be that; nothing if the prediction is a probability from elsewhere.
-fn logits<O: Operation>(g: &Graph, prediction: Value, from_logits: bool, activation: &str) -> Result<Option<Value>> {
+/// What the operation `O` at the end of the model was given, or the prediction itself if it is said to be that; nothing
+/// if the prediction is a probability from elsewhere.
+fn logits<O: Operation>(g: &Graph, prediction: Value, from_logits: bool) -> Result<Option<Value>> {
     match g.operation::<O>(prediction) {
         Some(end) if from_logits => {
             let message = format!("`from_logits` is true, but the model ends in {}; leave one of them out", end.name());
             Err(Error::value("not-logits", message))
         }
         Some(_) => Ok(Some(g.node(prediction).inputs[0])),
-        None if !from_logits && is_no_probability(g, prediction) => {
-            let message = format!(
-                "the model ends in a layer whose outputs are no probabilities, as they may be below 0 or above 1; give that \
-                 layer activation='{activation}', or set loss.from_logits=true"
-            );
-            Err(Error::value("not-probabilities", message))
-        }
         None => Ok(from_logits.then_some(prediction)),
     }
+}
+
+/// Refuses to train a model whose outputs the loss takes for probabilities, and which are none. Errors:
+/// `not-probabilities`.
+pub fn check_end(loss: &AnyLoss, target: TargetKind, g: &Graph, prediction: Value) -> Result<()> {
+    let (_, activation) = loss.output(target);
+    let taken = loss.outputs() == Outputs::Probabilities && ["sigmoid", "softmax"].contains(&activation);
+    if !taken || !is_no_probability(g, prediction) {
+        return Ok(());
+    }
+    let message = format!(
+        "the model ends in a layer whose outputs are no probabilities, as they may be below 0 or above 1; give that layer \
+         activation='{activation}', or set loss.from_logits=true"
+    );
+    Err(Error::value("not-probabilities", message))
 }
 
 /// Is this what a layer with weights gives, without an activation or with one that goes below 0 or above 1? Of anything else
@@ -195,7 +205,10 @@ fn is_weighted_sum(g: &Graph, v: Value) -> bool {
     let inputs = &g.node(v).inputs;
     let is_weight = |v: Value| g.operation::<Input>(v).is_some_and(|leaf| leaf.source == Source::Parameter);
     if g.operation::<MatMul>(v).is_some() || g.operation::<Convolution>(v).is_some() {
-        return is_weight(inputs[1]);
+        // A share of probabilities is one, where the weights are shares.
+        let seen = unshaped(g, inputs[0]);
+        let of_probabilities = g.operation::<Softmax>(seen).is_some() || g.operation::<Sigmoid>(seen).is_some();
+        return is_weight(inputs[1]) && !of_probabilities;
     }
     g.operation::<Add>(v).is_some() && is_weight(inputs[1]) && is_weighted_sum(g, inputs[0])
 }

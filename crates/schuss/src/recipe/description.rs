@@ -4,7 +4,7 @@ use super::Tables;
 use crate::data::readers::Schema;
 use crate::data::{Pipeline, Step, named_twice};
 use crate::error::{Error, Result};
-use crate::losses::AnyLoss;
+use crate::losses::{self, AnyLoss};
 use crate::metrics::AnyMetric;
 use crate::model::Sequential;
 use crate::registry::{Registry, Settings};
@@ -26,6 +26,11 @@ pub(super) struct Parts {
 const MOST_NUMBERS: usize = 1 << 31;
 
 impl Parts {
+    /// Refuses to train a model that does not end as its loss takes it.
+    pub fn check_end(&self) -> Result<()> {
+        let built = self.model.build(true)?;
+        losses::check_end(&self.loss, self.target, &built.graph, built.output)
+    }
     pub fn describe(&self) -> Description {
         let layer = |l: &crate::model::NamedLayer| LayerText {
             name: l.name.clone(),

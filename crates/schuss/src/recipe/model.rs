@@ -185,6 +185,9 @@ impl Model {
         self.fitted.get_or_insert(fitted);
         let metrics = self.metrics.clone();
         let new = self.weights().is_empty();
+        if new {
+            self.parts()?.check_end()?;
+        }
         let layers = self.layers.clone();
         let machine = self.machine(Some(data.weights.is_some()), options.seed)?;
         if new {

@@ -78,6 +78,10 @@ fn has_room(recipe: &Resolved, shape: &[usize]) -> Result<()> {
 impl Setup {
     /// Reads the data, cuts them into training, validation and test part, and makes the model.
     pub fn new(recipe: Resolved, tables: &Tables) -> Result<Self> {
+        Self::read(recipe, tables, true)
+    }
+    /// The same; if not `sure`, targets are refused that may be no classes at all.
+    pub(super) fn read(recipe: Resolved, tables: &Tables, sure: bool) -> Result<Self> {
         let mut options = tables.data_options();
         options.settings.clone_from(&recipe.reader);
         if let Some(shape) = data::least_shape(recipe.data.text("name"), &options)? {
@@ -85,7 +89,10 @@ impl Setup {
         }
         let task = if recipe.loss.is_regression() { Task::Numbers } else { Task::Classes };
         let loaded = data::open(recipe.data.text("name"), task, &options)?;
-        Self::of(recipe, loaded)
+        match loaded.doubt {
+            Some(doubt) if !sure => Err(doubt),
+            _ => Self::of(recipe, loaded),
+        }
     }
     fn of(mut recipe: Resolved, mut loaded: data::Loaded) -> Result<Self> {
         let seed = recipe.data.usize("seed") as u64;
@@ -217,6 +224,7 @@ impl Setup {
     }
     /// Refuses what training would refuse before its first step, so that nothing is made for a run that can't start.
     pub(super) fn check(&self) -> Result<()> {
+        self.parts.check_end()?;
         train::check(&self.fit_options(), &self.train, &self.recipe.optimizer, &self.parts.metrics)
     }
     /// A line for each layer.

@@ -61,7 +61,8 @@ impl Training {
     /// `data.json`.
     pub fn start(recipe: &Recipe, folder: Option<&Path>, tables: &Tables) -> Result<Self> {
         folder.map_or(Ok(()), RunFolder::check_free)?;
-        let setup = Setup::new(recipe.anchored(tables).resolve(tables)?, tables)?;
+        // A loss that is named says what the targets are.
+        let setup = Setup::read(recipe.anchored(tables).resolve(tables)?, tables, recipe.has("loss"))?;
         setup.check()?;
         let mut machine = setup.machine()?;
         let (transfer, weights) = Transfer::of(&setup.recipe, &mut machine)?.unzip();

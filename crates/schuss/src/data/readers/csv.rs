@@ -68,6 +68,8 @@ pub(super) enum Wanted<'a> {
 pub(super) struct Table {
     pub data: Dataset,
     pub schema: Schema,
+    /// See [`Loaded::doubt`].
+    pub doubt: Option<Error>,
 }
 
 impl Reader for Csv {
@@ -79,7 +81,7 @@ impl Reader for Csv {
 
     fn load(&self, path: &Path, task: Task) -> Result<Loaded> {
         let (table, file) = self.read(path, Wanted::All(task))?;
-        Ok(Loaded::new(table.data, None, vec![file], table.schema))
+        Ok(Loaded { doubt: table.doubt, ..Loaded::new(table.data, None, vec![file], table.schema) })
     }
 
     fn load_for(&self, path: &Path, schema: &Schema, targets: bool) -> Result<Samples> {
@@ -137,7 +139,7 @@ impl Csv {
             return Err(Error::format("csv-no-rows", message));
         }
         let named = columns.target.as_deref().unwrap_or_default();
-        target.check().map_err(|e| e.at(format!("{}: column `{named}`", show(path))))?;
+        let doubt = target.doubt().map(|e| e.at(format!("{}: column `{named}`", show(path))));
         let (targets, classes) = target.finish();
         let shape = match wanted {
             Wanted::Known { schema, .. } if elements(&schema.shape) == Some(row.len()) => schema.shape.clone(),
@@ -145,7 +147,8 @@ impl Csv {
         };
         let schema = Schema { columns: columns.features, target: columns.target, ..Schema::of(&shape, classes) };
         let classes = schema.classes.clone();
-        Ok(Table { data: Dataset { shape, features: Features::F32(values), targets, weights: None, classes }, schema })
+        let data = Dataset { shape, features: Features::F32(values), targets, weights: None, classes };
+        Ok(Table { data, schema, doubt })
     }
 
     /// What each column is for.
@@ -280,27 +283,28 @@ impl Target {
         Ok(())
     }
 
-    /// Refuses numbers that are names of classes by mistake: nearly every class then has one sample alone.
-    fn check(&self) -> Result<()> {
-        let Target::New { places, labels } = self else { return Ok(()) };
+    /// Why these numbers are not likely to be names of classes, if nearly every row has one of its own.
+    fn doubt(&self) -> Option<Error> {
+        let Target::New { places, labels } = self else { return None };
         let mut counts = vec![0usize; places.len()];
         labels.iter().for_each(|&c| counts[c as usize] += 1);
         let single = counts.iter().filter(|&&n| n == 1).count();
         // Whole numbers may be names all the same; fractions hardly are.
-        let numbers = places.keys().map(|name| name.parse::<f64>().ok().filter(|x| x.is_finite()));
-        let Some(numbers) = numbers.collect::<Option<Vec<f64>>>() else { return Ok(()) };
+        let is_name = |text: &str| text.len() > 1 && text.starts_with('0') && !text.starts_with("0.");
+        let number = |name: &String| name.parse::<f64>().ok().filter(|x| x.is_finite() && !is_name(name));
+        let numbers = places.keys().map(number).collect::<Option<Vec<f64>>>()?;
         let least = if numbers.iter().all(|x| x.fract() == 0.0) { 20 } else { 3 };
-        if numbers.len() < least || single * 10 < numbers.len() * 9 {
-            return Ok(());
+        if numbers.len() < least || single * 10 < labels.len() * 9 {
+            return None;
         }
         let message = format!(
-            "{} rows have {} different numbers, and {single} of them stand in one row only, so they can't be names of \
-             classes; to predict numbers take a loss for them (--loss mse), else name the column of classes \
-             (data.target)",
+            "{} rows have {} different numbers, and {single} of them stand in one row only, so they are hardly names of \
+             classes; to predict numbers take a loss for them (--loss mse); if they are classes, name the loss \
+             (--loss sparse_categorical_crossentropy), or the column that has the classes (data.target)",
             labels.len(),
             numbers.len()
         );
-        Err(Error::value("classes-of-numbers", message))
+        Some(Error::value("classes-of-numbers", message))
     }
 
     /// The targets, and the label map: new names in the order of numbers if they all are, else of the alphabet.

@@ -144,12 +144,14 @@ pub struct Loaded {
     pub scale: Option<f32>,
     /// What there is to say about what was read, a line each.
     pub notes: Vec<String>,
+    /// Why targets that were read as classes are likely to be none.
+    pub doubt: Option<Error>,
 }
 
 impl Loaded {
     /// Columns of numbers, without a part for validation.
     fn new(train: Dataset, test: Option<Dataset>, files: Vec<FileRecord>, schema: Schema) -> Self {
-        Loaded { train, test, validation: None, files, schema, scale: None, notes: Vec::new() }
+        Loaded { train, test, validation: None, files, schema, scale: None, notes: Vec::new(), doubt: None }
     }
     /// The input pipeline for a model trained on `train` (the training part, once all others have been split off).
     pub fn pipeline(&self, train: &Dataset) -> Pipeline {

@@ -355,12 +355,23 @@ fn hidden(path: &Path) -> bool {
 
 /// What a file's first bytes say it is; none if that is no picture.
 fn format_of(path: &Path) -> Result<Option<Format>> {
-    Ok(file::start::<8>(path)?.and_then(|start| Format::of(&start)))
+    match file::start::<8>(path) {
+        Err(_) if is_named_otherwise(path) => Ok(None),
+        start => Ok(start?.and_then(|start| Format::of(&start))),
+    }
+}
+
+/// Is it by its name no picture, so that it may be passed over unread?
+fn is_named_otherwise(path: &Path) -> bool {
+    path.extension().is_some_and(|e| !["png", "jpg", "jpeg"].iter().any(|name| e.eq_ignore_ascii_case(name)))
 }
 
 /// Is it a folder, or leads a link to one? The error is about a link that leads nowhere.
 fn is_folder(path: &Path) -> Result<bool> {
-    path.metadata().map(|m| m.is_dir()).map_err(|e| file::unreadable(path, &e))
+    match path.metadata() {
+        Err(_) if is_named_otherwise(path) => Ok(false),
+        metadata => metadata.map(|m| m.is_dir()).map_err(|e| file::unreadable(path, &e)),
+    }
 }
 
 /// A folder's entries, by name; hidden ones are passed over.
