@@ -92,7 +92,9 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 
 /// A cell of a CSV table, quoted where it must be.
 pub fn csv_cell(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    // Readers take spaces at the ends away where there are no quotes.
+    let quoted = text.contains([',', '"', '\n', '\r']) || text.trim() != text;
+    if quoted { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
 #[cfg(test)]
@@ -106,6 +108,7 @@ mod tests {
         assert_eq!(["950/s", "46.1k/s", "1.52M/s"], [950.2, 46_123.0, 1_520_000.0].map(rate));
         assert_eq!(["0.9 s", "59.4 s", "1:05", "2:00:07"], [0.91, 59.4, 65.2, 7207.0].map(duration));
         assert_eq!(["a", "\"a,b\"", "\"say \"\"a\"\"\""], ["a", "a,b", "say \"a\""].map(csv_cell));
+        assert_eq!(["\" a\"", "a b"], [" a", "a b"].map(csv_cell));
     }
 
     #[test]
