@@ -87,13 +87,7 @@ fn every_reader_refuses_rubbish() {
         .with("noise.gz", [&[0x1f, 0x8b, 8, 0][..], &noise].concat())
         .with("zeros", [0; 100])
         .with("commas", vec![b','; 1 << 20]);
-    let schema = Schema {
-        shape: vec![2],
-        columns: vec!["a".into(), "b".into()],
-        target: None,
-        classes: Vec::new(),
-        highest: None,
-    };
+    let schema = Schema { columns: vec!["a".into(), "b".into()], ..Schema::of(&[2], Vec::new()) };
     for name in readers().names() {
         let reader = readers().make(name, &[]).unwrap();
         for file in ["empty", "noise", "noise.gz", "zeros", "commas", "missing", ""] {
@@ -511,13 +505,7 @@ fn peak_of_reading(path: &Path) -> usize {
 #[test]
 fn read_one_file_and_tell_the_peak() {
     let Some(path) = std::env::var_os("SCHUSS_TEST_FILE") else { return };
-    let schema = Schema {
-        shape: vec![2],
-        columns: vec!["a".into(), "b".into()],
-        target: None,
-        classes: Vec::new(),
-        highest: None,
-    };
+    let schema = Schema { columns: vec!["a".into(), "b".into()], ..Schema::of(&[2], Vec::new()) };
     open(&path, Task::Classes, &Options::default()).err();
     open_for(&path, &schema, false, &Options::default()).err();
     let status = std::fs::read_to_string("/proc/self/status").unwrap();

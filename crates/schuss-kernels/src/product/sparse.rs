@@ -44,6 +44,19 @@ struct Rows {
     panel: usize,
 }
 
+impl Rows {
+    /// A row's sums, and what the block adds to them.
+    #[inline(always)]
+    unsafe fn row(&self, i: usize) -> (*mut f32, &[Entry]) {
+        // SAFETY: the caller vouches for the row.
+        unsafe {
+            let (from, to) = (*self.from.add(i) as usize, *self.to.add(i) as usize);
+            let entries = std::slice::from_raw_parts(self.lists.add(i * self.list + from), to - from);
+            (self.sums.add(i * self.stride), entries)
+        }
+    }
+}
+
 /// What an instruction set brings. Where its unit adds several products at a time, those are one step, which is left out if
 /// all of their numbers of A are 0.
 pub struct Zeros {

@@ -26,9 +26,7 @@ unsafe fn add_of<V: Register, const N: usize>(rows: &Rows, which: Range<usize>, 
         let mut all = [V::splat(0.0); N];
         // SAFETY: the caller's promise.
         unsafe {
-            let sums = rows.sums.add(i * rows.stride);
-            let (from, to) = (*rows.from.add(i) as usize, *rows.to.add(i) as usize);
-            let entries = std::slice::from_raw_parts(rows.lists.add(i * rows.list + from), to - from);
+            let (sums, entries) = rows.row(i);
             if !begins {
                 for (j, sum) in all.iter_mut().enumerate() {
                     *sum = V::load(sums.add(j * V::COUNT));

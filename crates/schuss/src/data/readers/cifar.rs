@@ -172,7 +172,7 @@ fn jobs(layout: Layout, folder: &Path) -> [Result<Vec<Job>>; 2] {
     })
 }
 
-/// Files that are read at the same time at most: unpacking one takes twice its contents' length meanwhile.
+/// Files that are read at the same time at most: an .xz file's dictionary is in memory beside its contents meanwhile.
 const AT_ONCE: usize = 4;
 
 /// The contents of files; the error is the first file's that has one.
