@@ -8,6 +8,7 @@
 //! Every element is one chain of multiply-adds in a fixed order, whatever tile or thread it falls to.
 
 use crate::Isa;
+pub use crate::product::Target;
 #[cfg(target_arch = "x86_64")]
 use crate::product::amx;
 use crate::product::{Factors, Matrix, Segment, Tile};
@@ -32,19 +33,6 @@ use registers::{Kernels, kernels};
 use strided::by_residues;
 use walk::{Residue, Walk, product};
 pub use winograd::{enough, together};
-
-/// Where finished numbers go.
-pub enum Target<'a> {
-    /// To a function, in tiles that it may change.
-    Tiles(&'a mut dyn FnMut(Tile)),
-    /// To memory: row i begins at `to + i · stride`.
-    Store {
-        /** Row 0. */
-        to: *mut f32,
-        /** From one row to the next. */
-        stride: usize,
-    },
-}
 
 /// Numbers of scratch memory for [`convolve`].
 pub fn scratch_len(isa: Isa, factors: Factors, g: &Geometry, turned: bool, method: Method) -> usize {
@@ -136,6 +124,8 @@ fn taken(scratch: &mut Scratch, len: usize) -> *mut f32 {
 
 /// Numbers in a cache line.
 const LINE: usize = 16;
+/// Inner steps from which on memory is asked for.
+const ASKS: usize = 64;
 /// Windows that are computed before they are handed on.
 const ROWS: usize = 56;
 
@@ -320,7 +310,7 @@ unsafe fn one_image(
         for piece in (0..walk.to[2]).step_by(ROWS) {
             let height = ROWS.min(walk.to[2] - piece);
             let place = first + row * walk.to[2] + piece;
-            if let Target::Tiles(done) = target
+            if let Target::Tiles(done, _) = target
                 && filled + height > capacity
             {
                 done(Tile { row: begin, col, rows: filled, cols, ptr: block, stride });
@@ -331,11 +321,15 @@ unsafe fn one_image(
             for strip in 0..strips {
                 // Strips of equal height, but for one row.
                 let rows = (height + strip) / strips;
+                // What the next strip's results go to or by; for few inner steps it would take longer than they.
+                if segments.len() * kernels.steps(walk.stretch()) >= ASKS {
+                    target.bring(place + at + rows..place + at + 2 * rows, col..col + cols);
+                }
                 // SAFETY: the windows are within the image; the block has room, and so has memory.
                 unsafe {
                     let a = kernels.place(from, walk.row(row) + (piece + at) * a_row);
                     let (to, step, stored) = match *target {
-                        Target::Tiles(_) => (block.add((filled + at) * stride), stride, stride),
+                        Target::Tiles(..) => (block.add((filled + at) * stride), stride, stride),
                         Target::Store { to, stride } => (to.wrapping_add((place + at) * stride + col), stride, cols),
                     };
                     let kernel = kernels.kernels[rows - 1][usize::from(cols > kernels.count)];
@@ -359,7 +353,7 @@ unsafe fn one_image(
             filled += height;
         }
     }
-    if let Target::Tiles(done) = target {
+    if let Target::Tiles(done, _) = target {
         done(Tile { row: begin, col, rows: filled, cols, ptr: block, stride });
     }
 }
@@ -532,11 +526,11 @@ unsafe fn depthwise(
                     for col in (0..channels).step_by(width) {
                         let cols = width.min(channels - col);
                         let (to, stride, stored) = match *target {
-                            Target::Tiles(_) => (block, width, width),
+                            Target::Tiles(..) => (block, width, width),
                             Target::Store { to, stride } => (to.wrapping_add(place * stride + col), stride, cols),
                         };
                         (kernels.depthwise)(walk, turned, rows, cols, at.add(col), w.add(col), to, stride, stored);
-                        if let Target::Tiles(done) = target {
+                        if let Target::Tiles(done, _) = target {
                             done(Tile { row: place, col, rows, cols, ptr: block, stride: width });
                         }
                     }

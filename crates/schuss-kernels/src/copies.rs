@@ -56,7 +56,7 @@ pub unsafe fn run<'a>(
         unsafe {
             let to = match target {
                 Target::Store { to, .. } => to.wrapping_add(sample * len),
-                Target::Tiles(_) => scratch[..len].as_mut_ptr(),
+                Target::Tiles(..) => scratch[..len].as_mut_ptr(),
             };
             if zeros {
                 std::slice::from_raw_parts_mut(to, len).fill(0.0);
@@ -65,7 +65,7 @@ pub unsafe fn run<'a>(
                 let ((from, stride), piece) = (source(i), piece(i));
                 copy(&piece.axes, piece.width, from.wrapping_add(sample * stride + piece.from), to.add(piece.to));
             }
-            if let Target::Tiles(done) = target {
+            if let Target::Tiles(done, _) = target {
                 hand_on(to, sample * places, places, cols, *done);
             }
         }

@@ -26,8 +26,8 @@ mod near;
 mod registers;
 mod sparse;
 
-pub use near::Beside;
 use near::Near;
+pub use near::{Array, Beside};
 use registers::*;
 pub(crate) use registers::{pack, rounded};
 #[cfg(target_arch = "x86_64")]
@@ -77,9 +77,30 @@ pub struct Tile {
     pub stride: usize,
 }
 
-pub(crate) enum Target<'a> {
+/// Where finished numbers go.
+pub enum Target<'a> {
+    /// To a function, in tiles that it may change, and what it reads and writes.
     Tiles(&'a mut dyn FnMut(Tile), Beside<'a>),
-    Store { to: *mut f32, stride: usize },
+    /// To memory: row i begins at `to + i · stride`.
+    Store {
+        /** Row 0. */
+        to: *mut f32,
+        /** From one row to the next. */
+        stride: usize,
+    },
+}
+
+impl Target<'_> {
+    /// Asks for the memory that numbers of these rows and columns will be written to or read beside.
+    pub(crate) fn bring(&self, rows: Range<usize>, cols: Range<usize>) {
+        match self {
+            Target::Tiles(_, beside) => rows.for_each(|row| beside.bring(row, cols.clone())),
+            Target::Store { to, stride } => {
+                let array = [Array { ptr: to.cast_const(), stride: *stride }];
+                rows.for_each(|row| Beside(&array).bring(row, cols.clone()));
+            }
+        }
+    }
 }
 
 /// Numbers of scratch memory that a product of these sizes needs.
@@ -387,7 +408,8 @@ unsafe fn run_wide(
     beside: Beside,
     epilogue: &mut dyn FnMut(Tile),
 ) {
-    let (width, heights, from) = (kernels.cols(), kernels.heights(rows.len()), [b.ptr]);
+    let (width, heights, from) =
+        (kernels.cols(), kernels.heights(rows.len()), [Array { ptr: b.ptr, stride: b.row_stride }]);
     for col in cols.clone().step_by(WIDE) {
         let next = col + WIDE < cols.end && b.col_stride == 1;
         let cols = WIDE.min(cols.end - col);
@@ -410,8 +432,8 @@ unsafe fn run_wide(
                 let two = cols > kernels.count;
                 let kernel = kernels.kernels[height - 1][usize::from(two)];
                 let (to, stored) = (tile.wrapping_add(filled * stride + at), if two { width } else { kernels.count });
-                let near = if beside.arrays.is_empty() && next {
-                    Near::panel(&from, b.row_stride, kernels, k, [strip, heights.len()], col + WIDE + at)
+                let near = if beside.0.is_empty() && next {
+                    Near::panel(&from, kernels, k, [strip, heights.len()], col + WIDE + at)
                 } else {
                     beside.tile(row, col + at, height)
                 };

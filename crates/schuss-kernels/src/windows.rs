@@ -111,7 +111,7 @@ pub unsafe fn run(
                         }
                         backwards(f, g, near, own, 0..g.output_places(), x, v, to);
                     }
-                    Target::Tiles(done) => {
+                    Target::Tiles(done, _) => {
                         // Rows of places are handed on as soon as no window comes to them any more.
                         let (at, row, tiled) = (scratch.as_mut_ptr(), g.input[2] * channels, tiled(g));
                         let (mut cleared, mut handed) = (0, 0);
@@ -146,7 +146,7 @@ pub unsafe fn run(
                             let to = to.wrapping_add(row * *stride + col);
                             forwards(f, g, near, own, first..first + rows, col..col + cols, x, v, to, *stride);
                         }
-                        Target::Tiles(done) => {
+                        Target::Tiles(done, _) => {
                             let ptr = scratch.as_mut_ptr();
                             forwards(f, g, near, own, first..first + rows, col..col + cols, x, v, ptr, cols);
                             done(Tile { row, col, rows, cols, ptr, stride: cols });

@@ -5,7 +5,7 @@ use schuss_kernels::convolution::{
     points_scratch_len, scratch_len, to_points, together,
 };
 use schuss_kernels::product::Factors::{self, Bf16, F32};
-use schuss_kernels::product::Tile;
+use schuss_kernels::product::{Beside, Tile};
 use schuss_kernels::random::fill_uniform;
 use schuss_kernels::{Buffer, Isa};
 
@@ -177,7 +177,7 @@ impl Images {
                     }
                 }
             };
-            let mut target = Target::Tiles(&mut done);
+            let mut target = Target::Tiles(&mut done, Beside::default());
             convolve(isa, factors, g, turned, 1..IMAGES, from, w, method, &mut scratch, &mut target);
         }
         assert!(stored == tiles, "{} {g:?} turned {turned}: in tiles it is something else", isa.name());

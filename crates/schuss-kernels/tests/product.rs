@@ -1,6 +1,6 @@
 //! Products against sums in `f64`, and their bits under every cut of the work.
 
-use schuss_kernels::product::{Beside, Factors, Matrix, grain, product, product_into, scratch_len};
+use schuss_kernels::product::{Array, Beside, Factors, Matrix, grain, product, product_into, scratch_len};
 use schuss_kernels::random::fill_uniform;
 use schuss_kernels::{Buffer, Isa};
 use std::ops::Range;
@@ -67,9 +67,9 @@ fn tiles(
     let mut scratch = Buffer::zeros(scratch_len(isa, factors, m, k) + 1);
     // Arrays beside C change nothing.
     let others = [vec![0.0; m * n], vec![0.0; m * n]];
-    let arrays = others.each_ref().map(|x| x.as_ptr());
+    let arrays = others.each_ref().map(|x| Array { ptr: x.as_ptr(), stride: n });
     for (i, (rows, cols)) in parts.iter().enumerate() {
-        let beside = Beside { arrays: &arrays[..i % 3], stride: n };
+        let beside = Beside(&arrays[..i % 3]);
         let epilogue = &mut |tile: schuss_kernels::product::Tile| {
             assert_eq!(tile.ptr.addr() % 64, 0);
             assert_eq!(tile.stride % 16, 0);

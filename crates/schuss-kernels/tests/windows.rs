@@ -2,6 +2,7 @@
 
 use schuss_kernels::convolution::{Geometry, Target};
 use schuss_kernels::copies::{self, Piece};
+use schuss_kernels::product::Beside;
 use schuss_kernels::windows::{self, WindowMap};
 use schuss_kernels::{Isa, random};
 
@@ -105,7 +106,8 @@ fn run(isa: Isa, f: WindowMap, g: &Geometry, images: usize, (x, v): (&[f32], &[f
             y[at..at + t.cols].copy_from_slice(from);
         }
     };
-    let mut target = if by_tiles { Target::Tiles(&mut done) } else { Target::Store { to, stride: c } };
+    let mut target =
+        if by_tiles { Target::Tiles(&mut done, Beside::default()) } else { Target::Store { to, stride: c } };
     // SAFETY: the arrays are as long as the geometry says.
     unsafe { windows::run(isa, f, g, 0..images, x.as_ptr(), v.as_ptr(), &mut scratch, &mut target) };
     y

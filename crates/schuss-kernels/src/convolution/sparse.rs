@@ -382,7 +382,7 @@ pub(super) unsafe fn turned(
                         let rows = capacity.min(walk.to[2] - first);
                         let place = image * product(walk.to) + row * walk.to[2] + first;
                         let (to, step) = match *target {
-                            Target::Tiles(_) => (block, stride),
+                            Target::Tiles(..) => (block, stride),
                             Target::Store { to, stride } => (to.wrapping_add(place * stride + col), stride),
                         };
                         (kernels.sparse.windows[registers - 1])(
@@ -397,7 +397,7 @@ pub(super) unsafe fn turned(
                             step,
                             last,
                         );
-                        if let Target::Tiles(done) = target {
+                        if let Target::Tiles(done, _) = target {
                             done(Tile { row: place, col, rows, cols, ptr: block, stride });
                         }
                     }

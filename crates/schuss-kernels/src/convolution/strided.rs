@@ -55,12 +55,12 @@ pub(super) unsafe fn by_residues(
             for image in images.clone() {
                 let mut panel = if kernels.pair.is_some() { beside } else { panels }.cast_const();
                 let (to, step) = match *target {
-                    Target::Tiles(_) => (image_of, stride),
+                    Target::Tiles(..) => (image_of, stride),
                     Target::Store { to, stride } => {
                         (to.wrapping_add(image * g.input_places() * stride + first), stride)
                     }
                 };
-                let stored = if matches!(target, Target::Tiles(_)) { stride } else { cols };
+                let stored = if matches!(target, Target::Tiles(..)) { stride } else { cols };
                 for place in g.residues() {
                     let r = Residue::new(g, place);
                     let walk = Walk::residue(kernels, g, &r);
@@ -81,7 +81,7 @@ pub(super) unsafe fn by_residues(
                         panel = panel.add(count * kernels.steps(walk.stretch()) * width);
                     }
                 }
-                if let Target::Tiles(done) = target {
+                if let Target::Tiles(done, _) = target {
                     let (rows, places) = (BLOCK / stride, g.input_places());
                     for row in (0..places).step_by(rows) {
                         let (rows, begin) = (rows.min(places - row), image * places + row);

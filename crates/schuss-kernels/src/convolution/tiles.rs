@@ -192,7 +192,7 @@ impl Panel<'_> {
     unsafe fn done(&self, place: usize, rows: usize, at: *mut f32, target: &mut Target) {
         let (whole, col, cols) = (self.whole(), self.col, self.cols);
         match target {
-            Target::Tiles(done) => {
+            Target::Tiles(done, _) => {
                 let most = BLOCK / whole;
                 for row in (0..rows).step_by(most) {
                     let (height, ptr) = (most.min(rows - row), at.wrapping_add(row * whole));
@@ -227,14 +227,14 @@ unsafe fn lines<D: Dots>(panel: &Panel, walk: &Walk, copy: *const u16, sums: *mu
             (filled, begin) = (0, place);
         }
         let (c, c_row, cols) = match *target {
-            Target::Tiles(_) => (sums.wrapping_add(filled * whole), whole, whole),
+            Target::Tiles(..) => (sums.wrapping_add(filled * whole), whole, whole),
             Target::Store { to, stride } => {
                 (to.wrapping_add((panel.first + place) * stride + panel.col), stride, panel.cols)
             }
         };
         // SAFETY: windows of the image; the block has room, and so has memory.
         unsafe { panel.dots::<D>(rows, a, a_row, [c, c.wrapping_add(rows[0] * c_row)], c_row, cols, false) };
-        if matches!(target, Target::Tiles(_)) {
+        if matches!(target, Target::Tiles(..)) {
             filled += count;
         }
     };
@@ -279,7 +279,7 @@ unsafe fn places<D: Dots>(panel: &Panel, walk: &Walk, copy: *const u16, sums: *m
             unsafe { panel.dots::<D>(halved(to - from), [a, lower.0], a_row, [c, lower.1], whole, whole, false) };
         }
         match target {
-            Target::Tiles(_) => {
+            Target::Tiles(..) => {
                 for i in line + 1..end {
                     let from = sums.wrapping_add((place(i) - place(line)) * whole);
                     // SAFETY: sums move towards the first.
@@ -308,6 +308,7 @@ mod tests {
         Factors, Method, convolve_with, kernel_of_with, kernel_scratch_len_with, kernels, pairs, scratch_len_with,
     };
     use super::*;
+    use crate::product::Beside;
     use crate::product::amx::Loop;
     use crate::{Buffer, Isa};
 
@@ -396,7 +397,11 @@ mod tests {
                             }
                         }
                     };
-                    f(&mut if stored { Target::Store { to, stride: cols } } else { Target::Tiles(&mut done) });
+                    f(&mut if stored {
+                        Target::Store { to, stride: cols }
+                    } else {
+                        Target::Tiles(&mut done, Beside::default())
+                    });
                     made
                 };
                 let found = made(&mut |target| {

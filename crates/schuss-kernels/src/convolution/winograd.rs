@@ -48,7 +48,7 @@ struct Group {
 }
 
 /// For outputs and inputs; measured with `examples/convolution_rates.rs`.
-const GROUP: Group = Group { numbers: 24 << 10, least: 14 };
+const GROUP: Group = Group { numbers: 12 << 10, least: 14 };
 /// For the derivative by the kernel: see [`kernel_group`].
 const KERNEL_GROUP: Group = Group { numbers: 96 << 10, least: 32 };
 /// Images that are summed together at most.
@@ -82,7 +82,9 @@ impl Layout {
             false => (flat(g.input), g.channels, before, flat(g.output), g.outputs),
             true => (flat(g.output), g.outputs, before.map(|n| 2 - n), flat(g.input), g.channels),
         };
-        let (tiles, width) = (to.map(Cover::of), kernels.width());
+        // No more than one register of columns stays one: with room for a second, half of the cache would lie idle.
+        let width = if outs > kernels.count { kernels.width() } else { kernels.count };
+        let tiles = to.map(Cover::of);
         let (ins, columns) = (channels.next_multiple_of(kernels.count), outs.next_multiple_of(width));
         Layout { from, channels, before, to, outs, tiles, ins, columns, width }
     }
@@ -98,6 +100,11 @@ impl Layout {
     fn order(&self, first: usize, bands: usize) -> Order {
         let long = (first..first + bands).filter(|band| band % self.tiles[0].tiles() < self.tiles[0].long).count();
         Order::new(Cover { long, short: bands - long }, self.tiles[1])
+    }
+    /// The first place of a line of tiles.
+    fn place(&self, band: usize) -> usize {
+        let (image, line) = (band / self.tiles[0].tiles(), band % self.tiles[0].tiles());
+        (image * self.to[0] + self.tiles[0].tile(line).1) * self.to[1]
     }
     /// Lines and places of the copy with zeros.
     fn copied(&self) -> [usize; 2] {
@@ -209,7 +216,7 @@ pub(super) fn points(kernels: &Kernels, g: &Geometry, turned: bool) -> [usize; 2
 /// Numbers of scratch memory that [`to_points`] needs.
 pub(super) fn points_scratch_len(kernels: &Kernels, g: &Geometry, turned: bool) -> usize {
     let l = Layout::new(kernels, g, turned);
-    9 * l.channels * l.width + super::LINE
+    9 * l.channels * kernels.width() + super::LINE
 }
 
 /// As `super::to_points`.
@@ -224,7 +231,7 @@ pub(super) unsafe fn to_points(
 ) {
     let l = Layout::new(kernels, g, turned);
     let w_step = point_step(l.channels * l.width);
-    let panel = scratch.take(9 * l.channels * l.width);
+    let panel = scratch.take(9 * l.channels * kernels.width());
     for i in panels {
         let col = i * l.width;
         let cols = l.width.min(l.outs - col);
@@ -236,7 +243,7 @@ pub(super) unsafe fn to_points(
                 let b = Matrix { ptr: w.add(col), row_stride: g.outputs, col_stride: 1 };
                 (kernels.pack)(9 * l.channels, cols, b, panel);
             }
-            (kernels.winograd.kernel)(panel, l.channels, cols, to.add(i * POINTS * w_step), w_step);
+            (kernels.winograd.kernel)(panel, l.channels, cols, to.add(i * POINTS * w_step), [l.width, w_step]);
         }
     }
 }
@@ -275,6 +282,8 @@ pub(super) unsafe fn convolve(
     for first in (0..bands).step_by(most) {
         let all = first..bands.min(first + most);
         let order = l.order(first, all.len());
+        let first_place = images.start * l.to[0] * l.to[1] + l.place(all.start);
+        let places = l.place(all.end) - l.place(all.start);
         let (in_steps, out_steps) = ([l.ins, order.step(l.ins)], [l.width, order.step(l.width)]);
         for Band { image, line, length, n } in walk(&l, all.clone()) {
             // SAFETY: the image is one of those that can be read; its tiles lie within the copy, which ends with room for
@@ -297,12 +306,16 @@ pub(super) unsafe fn convolve(
             let rounded = cols.next_multiple_of(kernels.count);
             // SAFETY: all within what was taken; the lines of a band are within the result or what was taken for them.
             unsafe {
-                products(kernels, &l, &order, cols, seen, kernel.add(i * POINTS * w_step), sums);
+                let near = |share: Range<usize>| {
+                    let place = |n: usize| first_place + places * n / POINTS;
+                    target.bring(place(share.start)..place(share.end), col..col + cols);
+                };
+                products(kernels, &l, &order, cols, seen, kernel.add(i * POINTS * w_step), sums, &near);
                 for Band { image, line, length, n } in walk(&l, all.clone()) {
                     let height = OUTS[length].min(l.to[0] - line);
                     let place = ((images.start + image) * l.to[0] + line) * l.to[1];
                     let (to, stride) = match *target {
-                        Target::Tiles(_) => (lines, rounded),
+                        Target::Tiles(..) => (lines, rounded),
                         Target::Store { to, stride } => (to.wrapping_add(place * stride + col), stride),
                     };
                     let places = Lines { line: l.to[1] * stride, place: stride };
@@ -311,7 +324,7 @@ pub(super) unsafe fn convolve(
                         let (to, there) = (to.wrapping_add(place * stride), [height, l.to[1] - place]);
                         (own.outputs[length][column])(from, out_steps, [tiles, cols], to, places, there);
                     }
-                    if let Target::Tiles(done) = target {
+                    if let Target::Tiles(done, _) = target {
                         let all = height * l.to[1];
                         for row in (0..all).step_by(BLOCK / stride) {
                             let (rows, ptr) = ((BLOCK / stride).min(all - row), lines.add(row * stride));
@@ -352,7 +365,8 @@ fn pieces(l: &Layout) -> impl Iterator<Item = (usize, usize, usize)> {
     [(LONG, long, 0), (SHORT, short, OUTS[LONG] * long)].into_iter().filter(|(_, tiles, _)| *tiles > 0)
 }
 
-/// The product of tiles and a panel of the kernel at each pair of points.
+/// The product of tiles and a panel of the kernel at each pair of points; meanwhile the memory is asked for what comes next,
+/// a share for each.
 unsafe fn products(
     kernels: &Kernels,
     l: &Layout,
@@ -361,11 +375,13 @@ unsafe fn products(
     seen: *const f32,
     kernel: *const f32,
     sums: *mut f32,
+    near: &dyn Fn(Range<usize>),
 ) {
     let wide = cols > kernels.count;
     let stored = if wide { l.width } else { kernels.count };
     let (a_step, b_step, c_step) = (order.step(l.ins), point_step(l.channels * l.width), order.step(l.width));
     for point in 0..POINTS {
+        near(point..point + 1);
         let there = order.at(point);
         let (mut at, strips) = (there.start, there.len().div_ceil(kernels.rows));
         for strip in 0..strips {

@@ -266,7 +266,7 @@ impl Zeros {
                         let rows = Rows { lists, list: sizes.list, from, to, sums, stride, panel: shape.panel };
                         let beside =
                             if let (true, Target::Tiles(_, beside)) = (ends, &target) { *beside } else { none };
-                        let some = if beside.arrays.is_empty() { strip } else { BROUGHT };
+                        let some = if beside.0.is_empty() { strip } else { BROUGHT };
                         for i in (0..strip).step_by(some) {
                             let which = i..strip.min(i + some);
                             which.clone().for_each(|i| bring(&beside, [row, i], [col, n], turned));
@@ -407,8 +407,8 @@ unsafe fn hand_on(
 /// Asks for what lies beside `n` columns of the i-th row from `row` on; turned, beside as many numbers of the rows and columns
 /// that these become.
 fn bring(beside: &Beside, [row, i]: [usize; 2], [col, n]: [usize; 2], turned: bool) {
-    for array in beside.arrays {
-        let at = |row: usize, col: usize| prefetch(array.wrapping_add(row * beside.stride + col));
+    for array in beside.0 {
+        let at = |row: usize, col: usize| prefetch(array.ptr.wrapping_add(row * array.stride + col));
         if turned {
             let part = |i: usize| n * (i % LINE) / LINE;
             (part(i)..n * (i % LINE + 1) / LINE).for_each(|j| at(col + j, row + i / LINE * LINE));

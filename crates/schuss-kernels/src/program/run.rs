@@ -3,7 +3,7 @@
 use super::{Call, Finish, OPERANDS, STATES, View, Work};
 use crate::convolution;
 use crate::copies;
-use crate::product::{self, Beside, Matrix, Tile};
+use crate::product::{self, Array, Beside, Matrix, Target, Tile};
 use crate::rows::{self, Rows, RowsMut};
 use crate::tape::{self, Argument, BLOCK, Block, Moment, Operand};
 use crate::windows;
@@ -77,8 +77,8 @@ impl Run<'_> {
                         }
                         _ => {
                             let more = more.as_mut_ptr();
-                            let mut arrays = [std::ptr::null(); 1 + STATES];
-                            let beside = self.beside(finish, &mut arrays);
+                            let mut arrays = [NONE; 1 + STATES];
+                            let beside = self.changed(finish, &mut arrays);
                             let brought = product::brings_beside(self.isa, *factors);
                             let mut done = |tile: Tile| {
                                 let next = (!brought).then_some([tile.rows, 0]);
@@ -145,7 +145,8 @@ impl Run<'_> {
                     let images = rows.start / places..rows.end / places;
                     let more = more.as_mut_ptr();
                     let mut done = |tile: Tile| self.finish(finish, tile, more);
-                    let mut target = self.target(finish, &mut done);
+                    let mut arrays = [NONE; BESIDE];
+                    let mut target = self.target(finish, &mut done, &mut arrays);
                     let (x, w) = (self.at(*x, 0, 0), self.at(*w, 0, 0));
                     let (isa, g) = (self.isa, geometry);
                     convolution::convolve(isa, *factors, g, *turned, images, x, w, *method, own, &mut target);
@@ -167,7 +168,8 @@ impl Run<'_> {
                     let images = rows.start / places..rows.end / places;
                     let more = more.as_mut_ptr();
                     let mut done = |tile: Tile| self.finish(finish, tile, more);
-                    let mut target = self.target(finish, &mut done);
+                    let mut arrays = [NONE; BESIDE];
+                    let mut target = self.target(finish, &mut done, &mut arrays);
                     let (x, v) = (self.at(*x, 0, 0), v.map_or(std::ptr::null_mut(), |v| self.at(v, 0, 0)));
                     windows::run(self.isa, *f, geometry, images, x, v, own, &mut target);
                 }
@@ -177,7 +179,8 @@ impl Run<'_> {
                     let samples = rows.start / places..rows.end / places;
                     let more = more.as_mut_ptr();
                     let mut done = |tile: Tile| self.finish(finish, tile, more);
-                    let mut target = self.target(finish, &mut done);
+                    let mut arrays = [NONE; BESIDE];
+                    let mut target = self.target(finish, &mut done, &mut arrays);
                     let piece = |i: usize| &pieces[i].1;
                     let source = |i: usize| (self.at(pieces[i].0, 0, 0).cast_const(), pieces[i].0.row_stride);
                     let size = (*places, cols.len());
@@ -244,23 +247,40 @@ impl Run<'_> {
     }
 
     /// Where numbers go that a finish is for: to memory, where it only stores them.
-    unsafe fn target<'t>(&self, finish: &Finish, done: &'t mut dyn FnMut(Tile)) -> convolution::Target<'t> {
+    unsafe fn target<'t>(
+        &self,
+        finish: &Finish,
+        done: &'t mut dyn FnMut(Tile),
+        arrays: &'t mut [Array; BESIDE],
+    ) -> Target<'t> {
         match finish.stores[..] {
             [(Argument::Block, y)] if finish.tape.is_empty() && finish.update.is_none() => {
                 // SAFETY: checked.
-                convolution::Target::Store { to: unsafe { self.at(y, 0, 0) }, stride: y.row_stride }
+                Target::Store { to: unsafe { self.at(y, 0, 0) }, stride: y.row_stride }
             }
-            _ => convolution::Target::Tiles(done),
+            _ => {
+                let read = finish.operands.iter().filter(|v| v.row_stride != 0 && v.col_stride != 0);
+                // SAFETY: checked.
+                Target::Tiles(done, unsafe { self.beside(read.chain(finish.stores.iter().map(|s| &s.1)), arrays) })
+            }
         }
     }
     /// The arrays that an update behind a product changes.
-    unsafe fn beside<'a>(&self, finish: &Finish, arrays: &'a mut [*const f32; 1 + STATES]) -> Beside<'a> {
-        let Some(update) = finish.update.as_ref().filter(|u| !u.packed()) else { return Beside::default() };
-        for (array, v) in arrays.iter_mut().zip(std::iter::once(&update.theta).chain(&update.states)) {
+    unsafe fn changed<'a>(&self, finish: &Finish, arrays: &'a mut [Array; 1 + STATES]) -> Beside<'a> {
+        let update = finish.update.iter().filter(|u| !u.packed());
+        let changed = update.flat_map(|u| std::iter::once(&u.theta).chain(&u.states));
+        // SAFETY: checked.
+        unsafe { self.beside(changed, arrays) }
+    }
+    /// As many of these as there is room for.
+    unsafe fn beside<'a, 'v>(&self, views: impl Iterator<Item = &'v View>, arrays: &'a mut [Array]) -> Beside<'a> {
+        let mut n = 0;
+        for (array, v) in arrays.iter_mut().zip(views) {
             // SAFETY: checked.
-            *array = unsafe { self.at(*v, 0, 0) };
+            *array = Array { ptr: unsafe { self.at(*v, 0, 0) }, stride: v.row_stride };
+            n += 1;
         }
-        Beside { arrays: &arrays[..1 + update.states.len()], stride: update.theta.row_stride }
+        Beside(&arrays[..n])
     }
     unsafe fn operand(&self, v: View, row: usize, col: usize) -> Operand {
         // SAFETY: checked.
@@ -359,6 +379,10 @@ impl Run<'_> {
         }
     }
 }
+
+/// Arrays that a kernel asks for while it computes what stands beside them.
+const BESIDE: usize = 4;
+const NONE: Array = Array { ptr: std::ptr::null(), stride: 0 };
 
 /// Columns below which the rows of a tile are pushed together.
 const SHORT: usize = 48;

@@ -217,8 +217,8 @@ pub type Tiles = unsafe fn(*const f32, Lines, [usize; 2], *mut f32, [usize; 2]);
 /// `outputs(m, [tile, point], [tiles, channels], to, lines, [height, width])`: a line of tiles, transformed back; of its
 /// outputs those are stored that there are.
 pub type Outputs = unsafe fn(*const f32, [usize; 2], [usize; 2], *mut f32, Lines, [usize; 2]);
-/// `kernel(panel, rows, columns, to, point)`: the rows of a panel for each place of the window, transformed.
-pub type Kernel = unsafe fn(*const f32, usize, usize, *mut f32, usize);
+/// `kernel(panel, rows, columns, to, [row, point])`: the rows of a panel for each place of the window, transformed.
+pub type Kernel = unsafe fn(*const f32, usize, usize, *mut f32, [usize; 2]);
 /// `kernel_back(m, [row, point], [rows, columns], w, [row, tap], add)`
 pub type KernelBack = unsafe fn(*const f32, [usize; 2], [usize; 2], *mut f32, [usize; 2], bool);
 
@@ -294,19 +294,25 @@ unsafe fn outputs_of<V, const M: usize, const L: usize, const N: usize, const K:
 }
 
 #[inline(always)]
-unsafe fn kernel_of_panel<V: Register>(panel: *const f32, rows: usize, columns: usize, to: *mut f32, point: usize) {
+unsafe fn kernel_of_panel<V: Register>(
+    panel: *const f32,
+    rows: usize,
+    columns: usize,
+    to: *mut f32,
+    [pitch, point]: [usize; 2],
+) {
     let width = 2 * V::COUNT;
     let taps = Lines { line: 3 * rows * width, place: rows * width };
     let points = Lines { line: IN * point, place: point };
     for row in 0..rows {
         for c in (0..columns).step_by(V::COUNT) {
-            let at = row * width + c;
             // SAFETY: the caller's promise.
             unsafe {
-                let u = both::<V, OfKernel, OfKernel, 3, 3, IN, IN>(rectangle(panel.add(at), taps));
-                for (i, row) in u.into_iter().enumerate() {
-                    for (j, u) in row.into_iter().enumerate() {
-                        u.store(to.add(at + points.at(i, j)));
+                let u = both::<V, OfKernel, OfKernel, 3, 3, IN, IN>(rectangle(panel.add(row * width + c), taps));
+                let to = to.add(row * pitch + c);
+                for (i, line) in u.into_iter().enumerate() {
+                    for (j, u) in line.into_iter().enumerate() {
+                        u.store(to.add(points.at(i, j)));
                     }
                 }
             }
@@ -390,9 +396,9 @@ macro_rules! winograd {
                 unsafe { outputs_of::<$register, M, L, N, K>(m, steps, counts, to, lines, there) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn kernel(panel: *const f32, rows: usize, columns: usize, to: *mut f32, point: usize) {
+            unsafe fn kernel(panel: *const f32, rows: usize, columns: usize, to: *mut f32, steps: [usize; 2]) {
                 // SAFETY: see above.
-                unsafe { kernel_of_panel::<$register>(panel, rows, columns, to, point) }
+                unsafe { kernel_of_panel::<$register>(panel, rows, columns, to, steps) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn kernel_back(
