@@ -94,10 +94,9 @@ impl Target<'_> {
     /// Asks for the memory that numbers of these rows and columns will be written to or read beside.
     pub(crate) fn bring(&self, rows: Range<usize>, cols: Range<usize>) {
         match self {
-            Target::Tiles(_, beside) => rows.for_each(|row| beside.bring(row, cols.clone())),
+            Target::Tiles(_, beside) => beside.bring(rows, cols),
             Target::Store { to, stride } => {
-                let array = [Array { ptr: to.cast_const(), stride: *stride }];
-                rows.for_each(|row| Beside(&array).bring(row, cols.clone()));
+                Beside(&[Array { ptr: to.cast_const(), stride: *stride }]).bring(rows, cols);
             }
         }
     }

@@ -14,10 +14,20 @@ pub struct Array {
 }
 
 impl Array {
+    /// Asks for some numbers of a row.
     #[inline(always)]
     fn bring(&self, row: usize, cols: Range<usize>) {
         let row = self.ptr.wrapping_add(row * self.stride);
         cols.step_by(LINE).for_each(|col| prefetch(row.wrapping_add(col)));
+    }
+    /// The same of some rows.
+    #[inline(always)]
+    fn bring_rows(&self, rows: Range<usize>, cols: Range<usize>) {
+        if cols.len() == self.stride {
+            self.bring(0, rows.start * self.stride..rows.end * self.stride);
+        } else {
+            rows.for_each(|row| self.bring(row, cols.clone()));
+        }
     }
 }
 
@@ -31,10 +41,10 @@ impl<'a> Beside<'a> {
         let rows = if self.0.is_empty() { 0 } else { rows };
         Near { arrays: self.0, row, col, rows, every: EVERY }
     }
-    /// Asks for some numbers of a row.
+    /// Asks for some numbers of some rows.
     #[inline(always)]
-    pub(super) fn bring(self, row: usize, cols: Range<usize>) {
-        self.0.iter().for_each(|array| array.bring(row, cols.clone()));
+    pub(super) fn bring(self, rows: Range<usize>, cols: Range<usize>) {
+        self.0.iter().for_each(|array| array.bring_rows(rows.clone(), cols.clone()));
     }
 }
 
@@ -70,7 +80,7 @@ impl<'a> Near<'a> {
         if row >= self.rows {
             return steps;
         }
-        Beside(self.arrays).bring(self.row + row, self.col..self.col + cols);
+        self.arrays.iter().for_each(|array| array.bring(self.row + row, self.col..self.col + cols));
         steps.min(self.every)
     }
 }

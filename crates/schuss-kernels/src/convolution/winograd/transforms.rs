@@ -148,19 +148,32 @@ where
     R: Transform<V, N, M>,
     C: Transform<V, K, L>,
 {
+    rows::<V, R, C, N, K, M, L, 0, M>(|i, j| x[i][j])
+}
+
+/// Rows FROM to TO of the same, others being 0.
+#[inline(always)]
+fn rows<V, R, C, const N: usize, const K: usize, const M: usize, const L: usize, const FROM: usize, const TO: usize>(
+    x: impl Fn(usize, usize) -> V,
+) -> [[V; L]; M]
+where
+    V: Register,
+    R: Transform<V, N, M>,
+    C: Transform<V, K, L>,
+{
     let (mut half, mut whole) = ([[V::splat(0.0); K]; M], [[V::splat(0.0); L]; M]);
     for j in 0..K {
         let mut column = [V::splat(0.0); N];
-        for (i, row) in x.iter().enumerate() {
-            column[i] = row[j];
+        for (i, number) in column.iter_mut().enumerate() {
+            *number = x(i, j);
         }
         let column = R::along(column);
-        for (i, row) in half.iter_mut().enumerate() {
-            row[j] = column[i];
+        for i in FROM..TO {
+            half[i][j] = column[i];
         }
     }
-    for (row, x) in whole.iter_mut().zip(half) {
-        *row = C::along(x);
+    for i in FROM..TO {
+        whole[i] = C::along(half[i]);
     }
     whole
 }
@@ -243,17 +256,47 @@ unsafe fn tiles_of<V, T, const N: usize, const K: usize, const M: usize, const L
     V: Register,
     T: Transform<V, N, M> + Transform<V, K, L>,
 {
-    let (points, outs) = (Lines { line: IN * step, place: step }, L - 2);
+    let outs = L - 2;
     for t in 0..tiles {
         for c in (0..channels).step_by(V::COUNT) {
             // SAFETY: the caller's promise.
             unsafe {
-                let x = both::<V, T, T, N, K, M, L>(rectangle(from.add(t * outs * lines.place + c), lines));
-                for (i, row) in x.into_iter().enumerate() {
-                    for (j, x) in row.into_iter().enumerate() {
-                        x.store(to.add(t * tile + c + points.at(point::<M>(i), point::<L>(j))));
-                    }
-                }
+                let (from, to) = (from.add(t * outs * lines.place + c), to.add(t * tile + c));
+                // Half of the points at a time: the numbers in between then fit the registers.
+                some_points::<V, T, N, K, M, L, 0, 3>(from, lines, to, step);
+                some_points::<V, T, N, K, M, L, 3, M>(from, lines, to, step);
+            }
+        }
+    }
+}
+
+/// Lines FROM to TO of a tile's points.
+#[inline(always)]
+unsafe fn some_points<
+    V,
+    T,
+    const N: usize,
+    const K: usize,
+    const M: usize,
+    const L: usize,
+    const FROM: usize,
+    const TO: usize,
+>(
+    from: *const f32,
+    lines: Lines,
+    to: *mut f32,
+    step: usize,
+) where
+    V: Register,
+    T: Transform<V, N, M> + Transform<V, K, L>,
+{
+    let points = Lines { line: IN * step, place: step };
+    // SAFETY: the caller's promise.
+    unsafe {
+        let x = rows::<V, T, T, N, K, M, L, FROM, TO>(|i, j| V::load(from.add(lines.at(i, j))));
+        for i in FROM..TO {
+            for j in 0..L {
+                x[i][j].store(to.add(points.at(point::<M>(i), point::<L>(j))));
             }
         }
     }
