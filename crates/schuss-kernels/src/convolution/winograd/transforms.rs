@@ -151,8 +151,9 @@ where
     rows::<V, R, C, N, K, M, L, 0, M>(|i, j| x[i][j])
 }
 
-/// Rows FROM to TO of the same, others being 0.
+/// Rows FROM to TO of the same, others being 0. (With iterators in place of the places, numbers leave the registers.)
 #[inline(always)]
+#[expect(clippy::needless_range_loop)]
 fn rows<V, R, C, const N: usize, const K: usize, const M: usize, const L: usize, const FROM: usize, const TO: usize>(
     x: impl Fn(usize, usize) -> V,
 ) -> [[V; L]; M]
@@ -272,6 +273,7 @@ unsafe fn tiles_of<V, T, const N: usize, const K: usize, const M: usize, const L
 
 /// Lines FROM to TO of a tile's points.
 #[inline(always)]
+#[expect(clippy::needless_range_loop)]
 unsafe fn some_points<
     V,
     T,
