@@ -51,6 +51,8 @@ struct Group {
 const GROUP: Group = Group { numbers: 12 << 10, least: 14 };
 /// For the derivative by the kernel: see [`kernel_group`].
 const KERNEL_GROUP: Group = Group { numbers: 96 << 10, least: 32 };
+/// Numbers of a kernel's derivative at its points that stay near while they are summed and brought back.
+const SUMS: usize = 300 << 10;
 /// Images that are summed together at most.
 const TOGETHER: usize = 32;
 
@@ -408,12 +410,20 @@ fn derivatives_len(kernels: &Kernels, l: &Layout) -> usize {
     if copied { covered[0] * covered[1] * l.outs + kernels.count } else { 0 }
 }
 
+/// Panels of the kernel's derivative whose sums are made and brought back before the next ones': so many as stay near, if the
+/// tiles of all images that are summed together are there at once.
+fn panels_at_once(l: &Layout, g: &Geometry) -> usize {
+    let all = l.columns / l.width;
+    let whole = together(g) * l.tiles[0].tiles() <= l.bands(kernel_group(g), l.ins + l.columns);
+    if whole { (SUMS / (POINTS * l.channels * l.width)).clamp(1, all) } else { all }
+}
+
 /// Numbers of scratch memory that [`kernel_of`] needs.
 pub(super) fn kernel_scratch_len(kernels: &Kernels, g: &Geometry) -> usize {
     let l = Layout::new(kernels, g, false);
     let tiles = l.most(l.bands(kernel_group(g), l.ins + l.columns));
     let at_points = POINTS * (point_step(tiles * l.ins) + point_step(tiles * l.width) * l.columns / l.width);
-    let sums = POINTS * point_step(l.channels * l.width) * l.columns / l.width;
+    let sums = POINTS * point_step(l.channels * l.width) * panels_at_once(&l, g);
     l.copy_len() + kernels.count + derivatives_len(kernels, &l) + at_points + sums + 5 * super::LINE
 }
 
@@ -435,7 +445,8 @@ pub(super) unsafe fn kernel_of(
     let y_copy = scratch.take(y_len);
     let seen = scratch.take(POINTS * point_step(l.most(most) * l.ins));
     let asked = scratch.take(POINTS * point_step(l.most(most) * l.width) * l.columns / l.width);
-    let sums = scratch.take(POINTS * w_step * l.columns / l.width);
+    let (panels, at_once) = (l.columns / l.width, panels_at_once(&l, g));
+    let sums = scratch.take(POINTS * w_step * at_once);
     // SAFETY: just taken.
     unsafe {
         std::slice::from_raw_parts_mut(copy, copy_len).fill(0.0);
@@ -479,27 +490,31 @@ pub(super) unsafe fn kernel_of(
                     }
                 }
             }
-            for point in 0..POINTS {
-                let there = order.at(point);
-                for (i, col) in (0..l.outs).step_by(l.width).enumerate() {
-                    let cols = l.width.min(l.outs - col);
-                    // SAFETY: as above.
-                    unsafe {
-                        let seen = seen.add(point * in_steps[1] + there.start * l.ins);
-                        let asked = asked.add((i * POINTS + point) * out_steps[1] + there.start * l.width);
-                        let sums = sums.add((i * POINTS + point) * w_step);
-                        kernel_product(kernels, &l, there.len(), cols, seen, asked, sums, first > 0);
+            for some in (0..panels).step_by(at_once).map(|i| i..panels.min(i + at_once)) {
+                for point in 0..POINTS {
+                    let there = order.at(point);
+                    for (n, i) in some.clone().enumerate() {
+                        let cols = l.width.min(l.outs - i * l.width);
+                        // SAFETY: as above.
+                        unsafe {
+                            let seen = seen.add(point * in_steps[1] + there.start * l.ins);
+                            let asked = asked.add((i * POINTS + point) * out_steps[1] + there.start * l.width);
+                            let sums = sums.add((n * POINTS + point) * w_step);
+                            kernel_product(kernels, &l, there.len(), cols, seen, asked, sums, first > 0);
+                        }
                     }
                 }
-            }
-        }
-        for (i, col) in (0..l.outs).step_by(l.width).enumerate() {
-            let cols = l.width.min(l.outs - col);
-            // SAFETY: as above; the kernel can be written.
-            unsafe {
-                let (steps, w_steps) = ([l.width, w_step], [l.outs, l.channels * l.outs]);
-                let sums = sums.add(i * POINTS * w_step);
-                (own.kernel_back)(sums, steps, [l.channels, cols], w.add(col), w_steps, add);
+                if first + most >= bands {
+                    for (n, i) in some.enumerate() {
+                        let cols = l.width.min(l.outs - i * l.width);
+                        // SAFETY: as above; the kernel can be written.
+                        unsafe {
+                            let (steps, w_steps) = ([l.width, w_step], [l.outs, l.channels * l.outs]);
+                            let (sums, w) = (sums.add(n * POINTS * w_step), w.add(i * l.width));
+                            (own.kernel_back)(sums, steps, [l.channels, cols], w, w_steps, add);
+                        }
+                    }
+                }
             }
         }
         (start, add) = (end, true);
