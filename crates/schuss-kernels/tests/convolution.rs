@@ -293,6 +293,17 @@ fn a_quarter_of_the_products_is_enough() {
     }
 }
 
+/// Panels of a kernel that is too wide to stay near come back from their points some at a time.
+#[test]
+fn a_wide_kernel_comes_back_in_parts() {
+    let g = padded(geometry([1, 4, 3], 90, 100, [1, 3, 3]), [0, 1, 1], [1, 4, 3]);
+    let images = Images::new(g, 1);
+    let [_, _, kernel] = images.naive();
+    for isa in Isa::all_available() {
+        close(isa.name(), &images.kernel(isa, F32, Method::Winograd), &kernel);
+    }
+}
+
 /// Where a call begins and ends changes no bit, as long as it parts no images that are summed together.
 #[test]
 fn images_are_summed_in_groups_that_do_not_depend_on_the_call() {
