@@ -115,6 +115,23 @@ impl Layout {
     fn copy_len(&self) -> usize {
         product([1, self.copied()[0], self.copied()[1]]) * self.channels
     }
+    /// Writes the zeros around the images that will be copied, and behind them.
+    unsafe fn zeros(&self, copy: *mut f32, len: usize) {
+        let ([height, width], c) = (self.copied(), self.channels);
+        let lines = self.before[0]..height.min(self.before[0] + self.from[0]);
+        let places = self.before[1]..width.min(self.before[1] + self.from[1]);
+        let zeros = |from: usize, to: usize| {
+            // SAFETY: the caller's promise: places of the copy.
+            unsafe { std::slice::from_raw_parts_mut(copy.add(from), to - from).fill(0.0) };
+        };
+        // From where one line's numbers end to where the next one's begin.
+        let mut from = 0;
+        for line in lines {
+            zeros(from, (line * width + places.start) * c);
+            from = (line * width + places.end) * c;
+        }
+        zeros(from, len);
+    }
     /// Copies an image to where its zeros are already.
     unsafe fn fill(&self, kernels: &Kernels, image: *const f32, copy: *mut f32) {
         let [height, width] = self.copied();
@@ -277,7 +294,7 @@ pub(super) unsafe fn convolve(
     let sums = scratch.take(POINTS * point_step(l.most(most) * l.width));
     let lines = scratch.take(OUTS[LONG] * l.to[1] * l.width);
     // SAFETY: the copy was just taken.
-    unsafe { std::slice::from_raw_parts_mut(copy, copy_len).fill(0.0) };
+    unsafe { l.zeros(copy, copy_len) };
     let image_len = l.from[0] * l.from[1] * l.channels;
     let bands = images.len() * l.tiles[0].tiles();
     let mut copied = None;
@@ -449,7 +466,7 @@ pub(super) unsafe fn kernel_of(
     let sums = scratch.take(POINTS * w_step * at_once);
     // SAFETY: just taken.
     unsafe {
-        std::slice::from_raw_parts_mut(copy, copy_len).fill(0.0);
+        l.zeros(copy, copy_len);
         std::slice::from_raw_parts_mut(y_copy, y_len).fill(0.0);
     }
     let together = together(g);
