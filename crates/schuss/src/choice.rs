@@ -94,7 +94,8 @@ pub fn several(words: &str) -> Vec<&str> {
 }
 
 /// Settings as they are given, not yet looked at.
-type Given = Vec<(String, Argument)>;
+/// Settings as they are given.
+pub type Given = Vec<(String, Argument)>;
 
 /// The entry that words name, and the settings that they give it.
 pub fn read<'a, T>(table: &'a Registry<T>, words: &str) -> Result<(&'a Entry<T>, Given)> {

@@ -45,6 +45,16 @@ fn factors(words: &str) -> Vec<f64> {
     (0..100).map(|t| timetable.at(t).factor).collect()
 }
 
+/// A run that is all warmup rises to where the curve would begin.
+#[test]
+fn a_run_may_be_all_warmup() {
+    for words in ["cosine(warmup=100)", "linear(start_factor=1.0, warmup='10 epochs')", "polynomial(warmup='100 %')"] {
+        for (t, factor) in (0u32..).zip(factors(words)) {
+            assert!((factor - f64::from(t) / 100.0).abs() < 1e-12, "{words}: {factor} at step {t}");
+        }
+    }
+}
+
 #[test]
 fn entries_are_documented_and_made_again_from_their_settings() {
     table::check(&registry(), |_, _| unreachable!("no schedule has words"), |s: &Schedule| (s.name, without_common(s)));

@@ -188,6 +188,11 @@ impl Panel<'_> {
         // SAFETY: the caller's promise.
         unsafe { amx::dots::<D>(rows, self.wide(), factors, Sums { c: c[0], c_row, c_lower, add }, cols) }
     }
+    /// Asks for the memory that some windows' results go to or by. (Gains with other instructions; not timed with tiles.)
+    fn bring(&self, place: usize, count: usize, target: &Target) {
+        let first = self.first + place;
+        target.bring(first..first + count, self.col..self.col + self.cols);
+    }
     /// Hands rows on that lie together.
     unsafe fn done(&self, place: usize, rows: usize, at: *mut f32, target: &mut Target) {
         let (whole, col, cols) = (self.whole(), self.col, self.cols);
@@ -232,6 +237,7 @@ unsafe fn lines<D: Dots>(panel: &Panel, walk: &Walk, copy: *const u16, sums: *mu
                 (to.wrapping_add((panel.first + place) * stride + panel.col), stride, panel.cols)
             }
         };
+        panel.bring(place + count, count, target);
         // SAFETY: windows of the image; the block has room, and so has memory.
         unsafe { panel.dots::<D>(rows, a, a_row, [c, c.wrapping_add(rows[0] * c_row)], c_row, cols, false) };
         if matches!(target, Target::Tiles(..)) {
@@ -271,8 +277,10 @@ unsafe fn places<D: Dots>(panel: &Panel, walk: &Walk, copy: *const u16, sums: *m
         }
         let count = place(end - 1) - place(line) + length;
         let strips = count.div_ceil(ROWS);
+        let made = (end - line) * length;
         for n in 0..strips {
             let (from, to) = (n * count / strips, (n + 1) * count / strips);
+            panel.bring(line * length + n * made / strips, made.div_ceil(strips), target);
             let (a, c) = (copy.wrapping_add((place(line) + from) * a_row), sums.wrapping_add(from * whole));
             let lower = (a.wrapping_add(PAIRS * a_row), c.wrapping_add(PAIRS * whole));
             // SAFETY: places of the copy; there is room for their sums.

@@ -42,7 +42,11 @@ impl Dataset {
         }
         if rest.is_empty() || part.is_empty() {
             let message = format!("a part of {fraction} of {n} samples leaves {} and {}", rest.len(), part.len());
-            return Err(Error::value("split-empty", message + "; each side must have at least one"));
+            let why = match wanted > 0 && part.is_empty() && groups.len() > 1 {
+                true => "; the first keeps a sample of each class, so one class at least must have two",
+                false => "; each side must have at least one",
+            };
+            return Err(Error::value("split-empty", message + why));
         }
         rest.sort_unstable();
         part.sort_unstable();
@@ -119,6 +123,8 @@ mod tests {
             assert_eq!(code(&data, fraction), "split-fraction");
         }
         assert_eq!(code(&data, 0.04), "split-empty");
-        assert_eq!(code(&of(vec![0, 1, 2], 3), 0.5), "split-empty");
+        let singles = of(vec![0, 1, 2], 3).split(0.5, Stream::named(0, "s")).unwrap_err();
+        assert_eq!(singles.code(), "split-empty");
+        assert!(singles.message().contains("one class at least must have two"), "{singles}");
     }
 }

@@ -4,7 +4,7 @@ use super::Tables;
 use super::models::AnyBlueprint;
 use super::settings::{DATA, REDUCE_ON_PLATEAU, TOP, TRAIN};
 use super::text::{Recipe, argument, expand, toml_of};
-use crate::choice::{self, Choice, in_words};
+use crate::choice::{self, Choice, Given, in_words};
 use crate::data::Views;
 use crate::data::stages::Stage;
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use crate::losses::AnyLoss;
 use crate::metrics::AnyMetric;
 use crate::model::{NamedLayer, Network};
 use crate::optimizers::{Group, Optimizer, WHOLE};
-use crate::registry::{Argument, Settings, suggest};
+use crate::registry::{Argument, Entry, Registry, Settings, suggest};
 use crate::schedules::{Schedule, Sequence};
 use crate::target::TargetKind;
 use crate::train::{BatchSize, FitOptions, Mode, ReduceOnPlateau};
@@ -184,12 +184,10 @@ impl Recipe {
         given.push(("augment".into(), Argument::List(stages.iter().map(words).collect())));
         Ok((Settings::resolve("data", DATA, &given)?, reader, stages))
     }
-    /// Settings may stand behind the name, `huber(2.0)`; what is set by itself goes before them.
     fn loss(&self, tables: &Tables) -> Result<AnyLoss> {
         let (words, own) = self.thing("loss", LOSS)?;
-        let (entry, given) = choice::read(&tables.losses, &words)?;
-        let given = given.into_iter().filter(|(name, _)| own.iter().all(|(other, _)| other != name));
-        tables.losses.make(entry.name, &given.chain(own.iter().cloned()).collect::<Vec<_>>())
+        let (entry, given) = worded(&tables.losses, &words, own)?;
+        tables.losses.make(entry.name, &given)
     }
     fn model(&self, tables: &Tables) -> Result<Architecture> {
         if let Some(Value::Table(model)) = self.table.get("model")
@@ -198,9 +196,9 @@ impl Recipe {
             known("model with layers", model.keys(), &["layers"])?;
             return layers_of(tables, layers).map(Architecture::Layers);
         }
-        let (name, given) = self.thing("model", MODEL)?;
-        let entry = tables.models.find(&name)?;
-        let what = format!("model {name}");
+        let (words, own) = self.thing("model", MODEL)?;
+        let (entry, given) = worded(&tables.models, &words, own)?;
+        let what = format!("model {}", entry.name);
         let settings = Settings::resolve(&what, entry.settings, &given)?;
         let blueprint = (entry.make)(&settings).map_err(|e| e.at(what))?;
         Ok(Architecture::Named { name: entry.name, settings, blueprint })
@@ -429,17 +427,30 @@ fn thing(key: &str, mut given: Vec<(String, Argument)>, default: &str) -> Result
 
 /// The optimizer that a table describes: `name`, perhaps a `dialect`, and settings.
 fn optimizer_of(tables: &Tables, place: &str, table: Table) -> Result<Optimizer> {
-    let (mut name, mut given) = thing(place, pairs(place, &table)?, OPTIMIZER)?;
-    if let Some(i) = given.iter().position(|(key, _)| key == "dialect") {
-        match given.remove(i).1 {
-            Argument::Text(dialect) => name = format!("{name}:{dialect}"),
+    let (mut words, mut own) = thing(place, pairs(place, &table)?, OPTIMIZER)?;
+    if let Some(i) = own.iter().position(|(key, _)| key == "dialect") {
+        match own.remove(i).1 {
+            Argument::Text(dialect) => {
+                let name = words.split('(').next().unwrap_or_default().len();
+                words.insert_str(name, &format!(":{dialect}"));
+            }
             other => {
                 return Err(Error::value("recipe-type", format!("{place}: `dialect` is {other}; it is text")));
             }
         }
     }
-    let made = tables.optimizers.make(&name, &given);
+    let made = worded(&tables.optimizers, &words, own);
+    let made = made.and_then(|(entry, given)| tables.optimizers.make(entry.name, &given));
     if place == "optimizer" { made } else { made.map_err(|e| e.at(place)) }
+}
+
+/// What words name, and its settings: those that stand behind the name, `huber(2.0)`, and what is set by itself, which goes
+/// before them.
+fn worded<'a, T>(table: &'a Registry<T>, words: &str, own: Given) -> Result<(&'a Entry<T>, Given)> {
+    let (entry, mut given) = choice::read(table, words)?;
+    given.retain(|(name, _)| own.iter().all(|(other, _)| other != name));
+    given.extend(own);
+    Ok((entry, given))
 }
 
 /// The schedules that a name, words or a table stand for.
@@ -457,8 +468,8 @@ fn schedule_of(tables: &Tables, place: &str, value: &Value) -> Result<Vec<Schedu
     if table.len() == 1 {
         return Ok(Sequence::from_words(&tables.schedules, words)?.pieces);
     }
-    let (entry, mut given) = choice::read(&tables.schedules, words)?;
-    given.extend(pairs(place, table)?.into_iter().filter(|(key, _)| key != "name"));
+    let own = pairs(place, table)?.into_iter().filter(|(key, _)| key != "name").collect();
+    let (entry, given) = worded(&tables.schedules, words, own)?;
     Ok(vec![tables.schedules.make(entry.name, &given)?])
 }
 

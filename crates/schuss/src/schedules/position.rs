@@ -41,9 +41,14 @@ impl Position {
     pub fn updates_or_rest(&self, length: Option<Length>) -> f64 {
         length.map_or(self.updates, |l| self.updates_of(l))
     }
-    /// How much of so many updates is done, at most all.
+    /// How much of so many updates is done, at most all; nothing where there are none, as behind a warmup that lasts for the
+    /// whole run.
     pub fn done(&self, of: f64) -> f64 {
-        if self.update < of { self.update / of } else { 1.0 }
+        match self.update < of {
+            _ if self.updates <= 0.0 => 0.0,
+            true => self.update / of,
+            false => 1.0,
+        }
     }
     /// The factor that makes this rate of the optimizer's own.
     pub fn factor_of(&self, rate: f64) -> f64 {
