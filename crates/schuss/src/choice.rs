@@ -94,7 +94,6 @@ pub fn several(words: &str) -> Vec<&str> {
 }
 
 /// Settings as they are given, not yet looked at.
-/// Settings as they are given.
 pub type Given = Vec<(String, Argument)>;
 
 /// The entry that words name, and the settings that they give it.
