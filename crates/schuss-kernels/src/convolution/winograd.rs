@@ -325,9 +325,9 @@ pub(super) unsafe fn convolve(
             let rounded = cols.next_multiple_of(kernels.count);
             // SAFETY: all within what was taken; the lines of a band are within the result or what was taken for them.
             unsafe {
-                let near = |share: Range<usize>| {
-                    let place = |n: usize| first_place + places * n / POINTS;
-                    target.bring(place(share.start)..place(share.end), col..col + cols);
+                let near = |point: usize| {
+                    let place = |point: usize| first_place + places * point / POINTS;
+                    target.bring(place(point)..place(point + 1), col..col + cols);
                 };
                 products(kernels, &l, &order, cols, seen, kernel.add(i * POINTS * w_step), sums, &near);
                 for Band { image, line, length, n } in walk(&l, all.clone()) {
@@ -394,13 +394,13 @@ unsafe fn products(
     seen: *const f32,
     kernel: *const f32,
     sums: *mut f32,
-    near: &dyn Fn(Range<usize>),
+    near: &dyn Fn(usize),
 ) {
     let wide = cols > kernels.count;
     let stored = if wide { l.width } else { kernels.count };
     let (a_step, b_step, c_step) = (order.step(l.ins), point_step(l.channels * l.width), order.step(l.width));
     for point in 0..POINTS {
-        near(point..point + 1);
+        near(point);
         let there = order.at(point);
         let (mut at, strips) = (there.start, there.len().div_ceil(kernels.rows));
         for strip in 0..strips {
