@@ -144,7 +144,11 @@ impl Run<'_> {
                     let places = if *turned { geometry.input_places() } else { geometry.output_places() };
                     let images = rows.start / places..rows.end / places;
                     let more = more.as_mut_ptr();
-                    let mut done = |tile: Tile| self.finish(finish, tile, more);
+                    // It asks for what stands beside a tile by itself.
+                    let brought = *method == convolution::Method::Winograd;
+                    let mut done = |tile: Tile| {
+                        self.finish_then(finish, tile, (!brought).then_some([tile.rows, 0]), more);
+                    };
                     let mut arrays = [NONE; BESIDE];
                     let mut target = self.target(finish, &mut done, &mut arrays);
                     let (x, w) = (self.at(*x, 0, 0), self.at(*w, 0, 0));
