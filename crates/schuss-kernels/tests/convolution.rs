@@ -293,14 +293,17 @@ fn a_quarter_of_the_products_is_enough() {
     }
 }
 
-/// Panels of a kernel that is too wide to stay near come back from their points some at a time.
+/// Panels of a kernel that is too wide to stay near come back from their points some at a time; tiles of an image that has
+/// more than fit are summed in groups before that.
 #[test]
-fn a_wide_kernel_comes_back_in_parts() {
-    let g = padded(geometry([1, 4, 3], 90, 100, [1, 3, 3]), [0, 1, 1], [1, 4, 3]);
-    let images = Images::new(g, 1);
-    let [_, _, kernel] = images.naive();
-    for isa in Isa::all_available() {
-        close(isa.name(), &images.kernel(isa, F32, Method::Winograd), &kernel);
+fn wide_kernels_and_large_images_are_taken_in_parts() {
+    for (height, width, channels, outputs) in [(4, 3, 90, 100), (36, 16, 40, 40)] {
+        let g = geometry([1, height, width], channels, outputs, [1, 3, 3]);
+        let images = Images::new(padded(g, [0, 1, 1], [1, height, width]), 1);
+        let [_, _, kernel] = images.naive();
+        for isa in Isa::all_available() {
+            close(isa.name(), &images.kernel(isa, F32, Method::Winograd), &kernel);
+        }
     }
 }
 

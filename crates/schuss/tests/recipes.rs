@@ -105,7 +105,7 @@ fn any_path_can_be_set() {
         (&["optimizer.learning_rate=1"], &["learning_rate = 1.0"]),
         (&["optimizer='adam(beta_1=0.8)'"], &["name = \"adam\"", "beta_1 = 0.8"]),
         (
-            &["optimizer='adamw(beta_1=0.8, weight_decay=0.1)'", "optimizer.dialect=torch", "optimizer.beta_1=0.7"],
+            &["optimizer='adamw (beta_1=0.8, weight_decay=0.1)'", "optimizer.dialect=torch", "optimizer.beta_1=0.7"],
             &["name = \"adamw:torch\"", "beta_1 = 0.7", "weight_decay = 0.1"],
         ),
         (&["model='mlp(units=[64])'", "model.activation=tanh"], &["units = [64]", "activation = \"tanh\""]),

@@ -115,11 +115,14 @@ impl Layout {
     fn copy_len(&self) -> usize {
         product([1, self.copied()[0], self.copied()[1]]) * self.channels
     }
+    /// Lines and places of the copy that an image fills.
+    fn filled(&self) -> [Range<usize>; 2] {
+        let (copied, before) = (self.copied(), self.before);
+        [0, 1].map(|i| before[i]..copied[i].min(before[i] + self.from[i]))
+    }
     /// Writes the zeros around the images that will be copied, and behind them.
     unsafe fn zeros(&self, copy: *mut f32, len: usize) {
-        let ([height, width], c) = (self.copied(), self.channels);
-        let lines = self.before[0]..height.min(self.before[0] + self.from[0]);
-        let places = self.before[1]..width.min(self.before[1] + self.from[1]);
+        let ([lines, places], [_, width], c) = (self.filled(), self.copied(), self.channels);
         let zeros = |from: usize, to: usize| {
             // SAFETY: the caller's promise: places of the copy.
             unsafe { std::slice::from_raw_parts_mut(copy.add(from), to - from).fill(0.0) };
@@ -134,14 +137,12 @@ impl Layout {
     }
     /// Copies an image to where its zeros are already.
     unsafe fn fill(&self, kernels: &Kernels, image: *const f32, copy: *mut f32) {
-        let [height, width] = self.copied();
-        let columns = self.from[1].min(width - self.before[1]);
-        for line in 0..self.from[0].min(height - self.before[0]) {
-            let to = (line + self.before[0]) * width + self.before[1];
+        let ([lines, places], [_, width], c) = (self.filled(), self.copied(), self.channels);
+        for (i, line) in lines.enumerate() {
             // SAFETY: places of the image and of the copy.
             unsafe {
-                let from = image.add(line * self.from[1] * self.channels);
-                (kernels.copy)(from, copy.add(to * self.channels), columns * self.channels);
+                let to = copy.add((line * width + places.start) * c);
+                (kernels.copy)(image.add(i * self.from[1] * c), to, places.len() * c);
             }
         }
     }

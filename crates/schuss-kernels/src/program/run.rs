@@ -172,8 +172,7 @@ impl Run<'_> {
                     let images = rows.start / places..rows.end / places;
                     let more = more.as_mut_ptr();
                     let mut done = |tile: Tile| self.finish(finish, tile, more);
-                    let mut arrays = [NONE; BESIDE];
-                    let mut target = self.target(finish, &mut done, &mut arrays);
+                    let mut target = self.target(finish, &mut done, &mut []);
                     let (x, v) = (self.at(*x, 0, 0), v.map_or(std::ptr::null_mut(), |v| self.at(v, 0, 0)));
                     windows::run(self.isa, *f, geometry, images, x, v, own, &mut target);
                 }
@@ -183,8 +182,7 @@ impl Run<'_> {
                     let samples = rows.start / places..rows.end / places;
                     let more = more.as_mut_ptr();
                     let mut done = |tile: Tile| self.finish(finish, tile, more);
-                    let mut arrays = [NONE; BESIDE];
-                    let mut target = self.target(finish, &mut done, &mut arrays);
+                    let mut target = self.target(finish, &mut done, &mut []);
                     let piece = |i: usize| &pieces[i].1;
                     let source = |i: usize| (self.at(pieces[i].0, 0, 0).cast_const(), pieces[i].0.row_stride);
                     let size = (*places, cols.len());
@@ -250,13 +248,9 @@ impl Run<'_> {
         }
     }
 
-    /// Where numbers go that a finish is for: to memory, where it only stores them.
-    unsafe fn target<'t>(
-        &self,
-        finish: &Finish,
-        done: &'t mut dyn FnMut(Tile),
-        arrays: &'t mut [Array; BESIDE],
-    ) -> Target<'t> {
+    /// Where numbers go that a finish is for: to memory, where it only stores them. `arrays` has room for those that the
+    /// kernel shall ask for.
+    unsafe fn target<'t>(&self, finish: &Finish, done: &'t mut dyn FnMut(Tile), arrays: &'t mut [Array]) -> Target<'t> {
         match finish.stores[..] {
             [(Argument::Block, y)] if finish.tape.is_empty() && finish.update.is_none() => {
                 // SAFETY: checked.

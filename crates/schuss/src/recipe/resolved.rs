@@ -431,7 +431,7 @@ fn optimizer_of(tables: &Tables, place: &str, table: Table) -> Result<Optimizer>
     if let Some(i) = own.iter().position(|(key, _)| key == "dialect") {
         match own.remove(i).1 {
             Argument::Text(dialect) => {
-                let name = words.split('(').next().unwrap_or_default().len();
+                let name = words.split('(').next().unwrap_or_default().trim_end().len();
                 words.insert_str(name, &format!(":{dialect}"));
             }
             other => {
@@ -444,11 +444,10 @@ fn optimizer_of(tables: &Tables, place: &str, table: Table) -> Result<Optimizer>
     if place == "optimizer" { made } else { made.map_err(|e| e.at(place)) }
 }
 
-/// What words name, and its settings: those that stand behind the name, `huber(2.0)`, and what is set by itself, which goes
-/// before them.
+/// What words name, and its settings: those that stand behind the name, `huber(2.0)`, then what is set by itself: of two the
+/// last is taken.
 fn worded<'a, T>(table: &'a Registry<T>, words: &str, own: Given) -> Result<(&'a Entry<T>, Given)> {
     let (entry, mut given) = choice::read(table, words)?;
-    given.retain(|(name, _)| own.iter().all(|(other, _)| other != name));
     given.extend(own);
     Ok((entry, given))
 }
