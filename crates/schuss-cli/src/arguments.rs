@@ -29,7 +29,7 @@ Examples:
 
 Environment: SCHUSS_DATA_DIR has mnist/, fashion-mnist/ and cifar10/; SCHUSS_ISA, portable, avx2, avx512 or neon,
 forces an instruction set.
-Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.";
+Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted (143 by SIGTERM).";
 
 /// Trains, evaluates and uses neural networks. Alone: trains on the embedded digits
 #[derive(Debug, Parser)]

@@ -2,6 +2,7 @@
 
 use crate::text::plain;
 use schuss::{Error, Kind};
+use schuss_kernels::signals;
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, StdoutLock, Write};
 
@@ -62,10 +63,12 @@ pub fn tell(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// 2 for wrong use (a name, a value, sizes that don't fit), 130 for an interruption as shells have it, else 1.
+/// 2 for wrong use (a name, a value, sizes that don't fit); 130 for an interruption, or 143 if it was by SIGTERM, as shells have
+/// it; else 1.
 pub fn exit_code(error: &Error) -> u8 {
     match error.kind() {
         Kind::Name | Kind::Value | Kind::Shape => 2,
+        Kind::Interrupted if signals::is_asked_to_end() => 143,
         Kind::Interrupted => 130,
         _ => 1,
     }

@@ -5,8 +5,9 @@ mod folder;
 use folder::{Folder, refused};
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 fn event<'a>(events: &'a [Value], name: &str) -> &'a Value {
@@ -100,6 +101,28 @@ fn a_killed_run_ends_as_one_never_killed() {
     let events = folder.events("train --resume whole --json");
     event(&events, "end");
     assert!(folder.read("whole/model.safetensors") == model);
+}
+
+/// As a scheduler of jobs ends a process.
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_asked_to_end_keeps_what_it_learned() {
+    let folder = Folder::new("term");
+    let train = "train --epochs 60 --seed 5 --set train.snapshot_seconds=1000 --json --out";
+    folder.text(&format!("{train} whole"));
+    let mut command = folder.command(&format!("{train} ended"));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut events = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(events.any(|line| line.unwrap().contains("\"epoch\":2,")));
+    let killed = Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status().unwrap();
+    assert!(killed.success());
+    events.for_each(drop);
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(143) && text.contains("--resume ended"), "{:?} {text}", output.status);
+    let events = folder.events("train --resume ended --json");
+    assert!(event(&events, "resume")["epoch"].as_u64().unwrap() > 1, "{events:?}");
+    assert!(folder.read("ended/model.safetensors") == folder.read("whole/model.safetensors"));
 }
 
 #[test]
