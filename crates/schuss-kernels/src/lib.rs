@@ -14,6 +14,7 @@ pub mod lane;
 pub mod limits;
 pub mod math;
 pub mod memory;
+pub mod moments;
 pub mod pool;
 pub mod product;
 pub mod program;

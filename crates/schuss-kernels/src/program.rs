@@ -110,6 +110,18 @@ pub enum Work {
         /** What the sums begin with, where that is not 0. */
         onto: Option<View>,
     },
+    /// Of each row, which is a sample of so many places, the sums over them, then those of the squared distances from their means
+    /// or, if given, of products.
+    Moments {
+        /** All places of all samples. */
+        x: View,
+        /** As many, and a row that is subtracted from them: what x is multiplied with. */
+        with: Option<(View, View)>,
+        /** Of a sample. */
+        places: usize,
+        /** To. */
+        to: View,
+    },
     /// Images times a kernel that moves over them; rows are places of whole images.
     Convolve {
         /** What lies where. */
@@ -419,7 +431,9 @@ fn scratch_len(isa: Isa, call: &Call, finishes: &[Finish]) -> usize {
         Work::Arrange { places, .. } => (places * call.cols.len()).next_multiple_of(16),
         Work::Symmetric { f, .. } => 2 * f.work(call.rows.end),
         Work::RowMap { .. } | Work::CrossEntropy(_) => call.cols.end.next_multiple_of(16),
-        Work::Sweep { .. } | Work::OneHot { .. } | Work::InTopK { .. } | Work::Spread { .. } => 0,
+        Work::Moments { .. } | Work::Sweep { .. } | Work::OneHot { .. } | Work::InTopK { .. } | Work::Spread { .. } => {
+            0
+        }
     };
     own + 16 + blocks(call.finish)
 }

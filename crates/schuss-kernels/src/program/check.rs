@@ -119,6 +119,22 @@ fn touches(isa: Isa, call: &Call, finishes: &[Finish]) -> Vec<Touch> {
             source.operands.iter().for_each(|v| touch(*v, summed, cols, false));
             onto.iter().for_each(|v| touch(*v, rows, cols, false));
         }
+        Work::Moments { x, with, places, to } => {
+            let whole = cols.start == 0 && cols.end == to.row_stride && cols.end == 2 * x.row_stride;
+            assert!(whole && x.col_stride == 1 && to.col_stride == 1 && *places > 0, "moments are taken of whole rows");
+            let seen = rows.start * places..rows.end * places;
+            touch(*x, &seen, &(0..x.row_stride), false);
+            if let Some((u, m)) = with {
+                assert!(
+                    View { offset: 0, space: 0, ..*u } == View { offset: 0, space: 0, ..*x },
+                    "factors are laid out differently"
+                );
+                assert!(m.col_stride == 1, "columns of what is subtracted lie side by side");
+                touch(*u, &seen, &(0..x.row_stride), false);
+                touch(*m, one, &(0..x.row_stride), false);
+            }
+            touch(*to, rows, cols, true);
+        }
         Work::Convolve { geometry, turned, method, factors, x, w } => {
             geometry.check();
             method.check(geometry);

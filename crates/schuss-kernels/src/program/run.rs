@@ -3,6 +3,7 @@
 use super::{Call, Finish, OPERANDS, STATES, View, Work};
 use crate::convolution;
 use crate::copies;
+use crate::moments::{self, Moments};
 use crate::product::{self, Array, Beside, Matrix, Target, Tile};
 use crate::rows::{self, Rows, RowsMut};
 use crate::tape::{self, Argument, BLOCK, Block, Moment, Operand};
@@ -134,6 +135,14 @@ impl Run<'_> {
                         let tile = Tile { row: rows.start, col, rows: 1, cols: n, ptr: sums, stride: n };
                         self.finish(finish, tile, more);
                         col += n;
+                    }
+                }
+                Work::Moments { x, with, places, to } => {
+                    for row in rows {
+                        let of = |v: View| Rows { ptr: self.at(v, row * places, 0), stride: v.row_stride };
+                        let with = with.map(|(u, m)| (of(u), self.at(m, 0, 0).cast_const()));
+                        let (x, to) = (of(*x), self.at(*to, row, 0));
+                        moments::moments(self.isa, Moments { x, with, rows: *places, cols: cols.len() / 2, to });
                     }
                 }
                 Work::Convolve { geometry, turned, method, factors, x, w } => {

@@ -37,7 +37,7 @@ fn part(x: &Tensor, parts: usize, i: usize) -> Tensor {
     Tensor::new(&sizes, x.data[rows.start * sample..rows.end * sample].to_vec())
 }
 
-fn not_differentiated(name: &str) -> Result<Derivatives> {
+pub fn not_differentiated(name: &str) -> Result<Derivatives> {
     Err(Error::value("prepared", format!("{name} stands in prepared graphs only, behind all derivatives")))
 }
 

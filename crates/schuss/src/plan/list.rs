@@ -2,6 +2,7 @@
 //! kept.
 
 use super::chunks::{KernelParts, SumParts};
+use super::moments::{AllMoments, Of, SampleMoments};
 use super::rounded::Rounded;
 use crate::graph::ops::argmax_last::ArgmaxLast;
 use crate::graph::ops::broadcast_to::BroadcastTo;
@@ -52,6 +53,10 @@ pub enum Kernel {
     Sum { x: Value },
     /// Sums over the rows of each part of the samples.
     SumParts { x: Value, parts: usize },
+    /// Of each sample the sums over its places, and of the squared distances from their means or, given u and m, times u − m.
+    SampleMoments { x: Value, with: Option<[Value; 2]> },
+    /// One of the two over all samples; distances from the means over all are given the sums, too.
+    AllMoments { of: Of, moments: Value, sums: Option<Value> },
     /// A convolution, or from its outputs to its inputs.
     Convolve { x: Value, w: Value, geometry: Geometry, turned: bool, method: Method, factors: Factors },
     /// The derivative by a convolution's kernel, for each part of the samples.
@@ -139,9 +144,10 @@ impl Step {
     }
     /// Can element-wise operations follow in cache?
     pub fn takes_chain(&self) -> bool {
-        use Kernel::{Arrange, Convolve, Fold, Map, Product, Sum, SumParts, Windows};
-        let rows = matches!(self.kernel, Product { .. } | Map | Sum { .. } | SumParts { .. } | Fold { .. });
-        rows || matches!(self.kernel, Convolve { .. } | Windows { .. } | Arrange { .. })
+        use Kernel::{AllMoments, Arrange, Convolve, Fold, Map, Product, Sum, SumParts, Windows};
+        let sums = matches!(self.kernel, Sum { .. } | SumParts { .. } | AllMoments { .. });
+        sums || matches!(self.kernel, Product { .. } | Map | Fold { .. })
+            || matches!(self.kernel, Convolve { .. } | Windows { .. } | Arrange { .. })
     }
     /// The last value of the chain, or what the kernel gives, or the gradient that is only taken up.
     pub fn last(&self) -> Option<Value> {
@@ -219,6 +225,14 @@ impl<'g> List<'g> {
         }
         if let Some(op) = g.operation::<SumParts>(v) {
             return ends(Kernel::SumParts { x: x(0), parts: op.parts });
+        }
+        if g.operation::<SampleMoments>(v).is_some() {
+            let with = (g.node(v).inputs.len() == 3).then(|| [x(1), x(2)]);
+            return ends(Kernel::SampleMoments { x: x(0), with });
+        }
+        if let Some(op) = g.operation::<AllMoments>(v) {
+            let sums = g.node(v).inputs.get(1).copied();
+            return ends(Kernel::AllMoments { of: op.of, moments: x(0), sums });
         }
         let convolve =
             |geometry, turned| Kernel::Convolve { x: x(0), w: x(1), geometry, turned, method: Method::Look, factors };
@@ -480,6 +494,10 @@ impl<'g> List<'g> {
             Kernel::Windows { x, v, .. } => std::iter::once(*x).chain(*v).for_each(&mut read),
             Kernel::Arrange { pieces, .. } => pieces.iter().for_each(|p| read(p.0)),
             Kernel::SumParts { x, .. } => read(*x),
+            Kernel::SampleMoments { x, with } => {
+                std::iter::once(*x).chain(with.iter().flatten().copied()).for_each(&mut read)
+            }
+            Kernel::AllMoments { moments, sums, .. } => std::iter::once(*moments).chain(*sums).for_each(&mut read),
             Kernel::Sum { x } | Kernel::Spread { x } | Kernel::Fold { x, .. } | Kernel::RowMap { x, .. } => read(*x),
             Kernel::OneHot { labels } => read(*labels),
             Kernel::InTopK { scores, labels, .. } => [*scores, *labels].into_iter().for_each(&mut read),

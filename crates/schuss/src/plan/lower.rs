@@ -2,6 +2,7 @@
 //! that knows kernels.
 
 use super::list::{Kernel, List, Step, Writes};
+use super::moments::Of;
 use super::passes::{Target, writes_follow_reads};
 use crate::graph::Value;
 use crate::graph::ops::broadcast_to::BroadcastTo;
@@ -11,7 +12,7 @@ use schuss_kernels::copies::Piece;
 use schuss_kernels::product::Factors;
 use schuss_kernels::program::{Call, CrossEntropy, Finish, Phase, Program, Update, View, Work, share};
 use schuss_kernels::rows::RowFold;
-use schuss_kernels::tape::{Argument, Binary, Element};
+use schuss_kernels::tape::{Argument, Binary, Element, Instruction};
 use schuss_kernels::windows::WindowMap;
 use schuss_kernels::{Codec, Isa, Sweep};
 use std::ops::Range;
@@ -198,7 +199,8 @@ fn cut(list: &List, step: &Step, threads: usize) -> Cut {
             if (narrow || (k < SHORT && !transpose_a)) && rows >= threads { Cut::Rows } else { Cut::Cols }
         }
         Kernel::Sum { .. } if rows > 1 => Cut::Rows,
-        Kernel::Sum { .. } => Cut::Cols,
+        Kernel::Sum { .. } | Kernel::AllMoments { .. } => Cut::Cols,
+        Kernel::SampleMoments { .. } => Cut::Rows,
         Kernel::SumParts { .. } | Kernel::Convolve { .. } | Kernel::Correlate { .. } => Cut::Rows,
         Kernel::Windows { .. } | Kernel::Arrange { .. } | Kernel::Spread { .. } => Cut::Rows,
         Kernel::Map => by_size(),
@@ -331,6 +333,15 @@ impl Lowering<'_> {
                     Call { rows: i..i + 1, ..call(Work::SumRows { source, rows, onto }, finish) }
                 };
                 return (0..*parts).map(one).collect();
+            }
+            Kernel::SampleMoments { x, with } => {
+                let dense = |v: Value| self.dense(v, cols / 2);
+                let with = with.map(|[u, m]| (dense(u), View { row_stride: 0, ..dense(m) }));
+                Work::Moments { x: dense(*x), with, places: list.matrix(*x).0 / rows, to: self.dense(made(), cols) }
+            }
+            Kernel::AllMoments { of, moments, sums } => {
+                let source = self.all_moments(*of, *moments, *sums);
+                Work::SumRows { source, rows: 0..list.matrix(*moments).0, onto: None }
             }
             Kernel::Convolve { x, w, geometry, turned, method, factors } => {
                 let channels = if *turned { geometry.outputs } else { geometry.channels };
@@ -479,6 +490,29 @@ impl Lowering<'_> {
         self.finishes.len() - 1
     }
 
+    /// What makes the numbers whose sums over samples are their sums, or their squared distances from the means: its place.
+    fn all_moments(&mut self, of: Of, moments: Value, sums: Option<Value>) -> usize {
+        let (samples, width) = self.list.matrix(moments);
+        let own = self.dense(moments, width);
+        let latter = View { offset: own.offset.wrapping_add(width / 2), ..own };
+        let first = if of == Of::Products { latter } else { own };
+        let mut finish = Finish { width: width / 2, operands: vec![first], ..Finish::default() };
+        if let (Of::Deviations { places }, Some(sums)) = (of, sums) {
+            finish.operands.extend([latter, View { row_stride: 0, ..self.dense(sums, width / 2) }]);
+            // Σ (s − S / samples)² / places + d
+            let number = |x: usize| Argument::Number((1.0 / x as f64) as f32);
+            let then = |f, x, y| Instruction { element: Element::Binary(f), arguments: [x, y, Argument::Number(0.0)] };
+            finish.tape = vec![
+                then(Binary::Multiply, Argument::Operand(2), number(samples)),
+                then(Binary::SquaredDifference, Argument::Operand(0), Argument::Result(0)),
+                then(Binary::Multiply, Argument::Result(1), number(places)),
+                then(Binary::Add, Argument::Result(2), Argument::Operand(1)),
+            ];
+        }
+        self.finishes.push(finish);
+        self.finishes.len() - 1
+    }
+
     /// Numbers of a sample of a value; 0 if it does not grow with the batch.
     fn sample(&self, v: Value) -> usize {
         let shape = self.list.graph.shape(v);
@@ -511,6 +545,18 @@ impl Lowering<'_> {
             }
             Kernel::Sum { x } => format!("sum {}", word(*x)),
             Kernel::SumParts { x, parts } => format!("sum {} in {parts} parts", word(*x)),
+            Kernel::SampleMoments { x, with: None } => format!("sums and deviations of {}", word(*x)),
+            Kernel::SampleMoments { x, with: Some([u, m]) } => {
+                format!("sums of {} and times {} − {}", word(*x), word(*u), word(*m))
+            }
+            Kernel::AllMoments { of, moments, .. } => {
+                let of = match of {
+                    Of::Sums => "sums",
+                    Of::Products => "products",
+                    Of::Deviations { .. } => "deviations",
+                };
+                format!("{of} of all of {}", word(*moments))
+            }
             Kernel::Convolve { x, w, turned, method, factors, .. } => {
                 let turned = if *turned { ", turned" } else { "" };
                 format!("convolution {} ∗ {}{turned}{}{}", word(*x), word(*w), by(*method), taken(*factors))

@@ -5,6 +5,7 @@ mod chunks;
 mod list;
 mod lower;
 mod machine;
+mod moments;
 mod passes;
 mod prepare;
 mod profile;

@@ -5,6 +5,7 @@
 
 use super::chunks::{KernelParts, PARTS, SumParts};
 use super::list::{List, frame_of};
+use super::moments::{AllMoments, Of, SampleMoments};
 use super::rounded::Rounded;
 use crate::error::Result;
 use crate::graph::ops::broadcast_to::BroadcastTo;
@@ -16,16 +17,19 @@ use crate::graph::ops::multiply::Multiply;
 use crate::graph::ops::negative::Negative;
 use crate::graph::ops::pool_scatter::PoolScatter;
 use crate::graph::ops::squared_deviations::SquaredDeviations;
+use crate::graph::ops::subtract::Subtract;
 use crate::graph::ops::sum_to::SumTo;
 use crate::graph::{Graph, Moment, Tensor, Value};
 use crate::shape::{Dim, Shape};
 use schuss_kernels::product::Factors;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The rewritten graph, and where each value of the old one is in it. Values that are `kept` stay what is computed.
 pub fn prepare(old: &Graph, batch: usize, kept: &[Value]) -> Result<(Graph, Vec<Value>)> {
     let mut g = Graph::new();
     let mut map: Vec<Value> = Vec::with_capacity(old.nodes().len());
+    let together = Together::new(old);
     for v in old.values() {
         let node = old.node(v);
         let mut inputs: Vec<Value> = node.inputs.iter().map(|x| map[x.index()]).collect();
@@ -34,17 +38,22 @@ pub fn prepare(old: &Graph, batch: usize, kept: &[Value]) -> Result<(Graph, Vec<
             continue;
         }
         if let Some(sum) = old.operation::<SumTo>(v) {
-            map.push(summed(&mut g, inputs[0], &sum.target, batch)?);
+            let sum = summed(&mut g, inputs[0], &sum.target, batch, &|x| together.with(&map, x))?;
+            map.push(sum);
             continue;
         }
         if old.operation::<SquaredDeviations>(v).is_some() {
             let x = inputs[0];
-            let (sum, rows) = (summed(&mut g, x, &node.shape, batch)?, frame_of(&g.shape(x).sizes(batch)).0);
+            if in_parts(&g, x, &node.shape, batch).is_some() {
+                map.push(deviations(&mut g, x, batch)?);
+                continue;
+            }
+            let (sum, rows) = (summed(&mut g, x, &node.shape, batch, &|_| None)?, frame_of(&g.shape(x).sizes(batch)).0);
             let count = g.constant(rows as f64)?;
             let mean = g.divide(sum, count)?;
             let centred = g.subtract(x, mean)?;
             let square = g.square(centred)?;
-            map.push(summed(&mut g, square, &node.shape, batch)?);
+            map.push(summed(&mut g, square, &node.shape, batch, &|_| None)?);
             continue;
         }
         if let Some((scatter, pooled)) = rectified(old, v) {
@@ -129,20 +138,35 @@ fn number(g: &Graph, old: &Graph, v: Value, inputs: &[Value], batch: usize) -> O
 
 /// The sum, in as many steps as it takes. A factor that all rows of many have in common, and a sign, are taken out of it:
 /// the derivative of a normalisation is made of sums that are the same then.
-fn summed(g: &mut Graph, x: Value, target: &Shape, batch: usize) -> Result<Value> {
+///
+/// `together` says what a sum is made with in the same pass.
+fn summed(
+    g: &mut Graph,
+    x: Value,
+    target: &Shape,
+    batch: usize,
+    together: &dyn Fn(Value) -> Option<Vec<Value>>,
+) -> Result<Value> {
     if in_parts(g, x, target, batch).is_some() {
         let inputs = g.node(x).inputs.clone();
         if g.operation::<Negative>(x).is_some() {
-            let sum = summed(g, inputs[0], target, batch)?;
+            let sum = summed(g, inputs[0], target, batch, together)?;
             return g.negative(sum);
         }
         let common = (0..2).find(|i| g.operation::<Multiply>(x).is_some() && g.shape(inputs[*i]) == target);
         if let Some(i) = common {
-            let sum = summed(g, inputs[1 - i], target, batch)?;
+            let sum = summed(g, inputs[1 - i], target, batch, together)?;
             return g.multiply(sum, inputs[i]);
         }
     }
     if let Some(parts) = in_parts(g, x, target, batch) {
+        let row = target.rank() == 1;
+        if let Some(all) = times_centred(g, x, target).filter(|_| row) {
+            return over_samples(g, &all, Of::Products);
+        }
+        if let Some(all) = together(x).filter(|_| row) {
+            return over_samples(g, &all, Of::Sums);
+        }
         let parts = g.apply(SumParts { parts }, &[x])?;
         let row = Shape::new(g.shape(parts).dims()[1..].to_vec());
         let sum = g.sum_to(parts, &row)?;
@@ -150,6 +174,60 @@ fn summed(g: &mut Graph, x: Value, target: &Shape, batch: usize) -> Result<Value
     }
     let x = sum_apart(g, x, target, batch)?;
     g.sum_to(x, target)
+}
+
+/// Values whose sums over all rows are made in the same pass as others.
+struct Together {
+    /// Those whose squared deviations are summed, too.
+    varying: HashSet<Value>,
+    /// Those that are summed times u − m, too, with u and m.
+    beside: Vec<[Value; 3]>,
+}
+
+impl Together {
+    fn new(g: &Graph) -> Self {
+        let varies = |v: Value| g.operation::<SquaredDeviations>(v).map(|_| g.node(v).inputs[0]);
+        let times =
+            |v: Value| g.operation::<SumTo>(v).and_then(|sum| times_centred(g, g.node(v).inputs[0], &sum.target));
+        Together { varying: g.values().filter_map(varies).collect(), beside: g.values().filter_map(times).collect() }
+    }
+    /// What the sum of x over all rows is made with; `map` leads from the old graph to the new one.
+    fn with(&self, map: &[Value], x: Value) -> Option<Vec<Value>> {
+        let now = |v: &Value| map.get(v.index()).copied();
+        if self.varying.iter().any(|v| now(v) == Some(x)) {
+            return Some(vec![x]);
+        }
+        let with = |all: &[Value; 3]| all.iter().map(now).collect::<Option<Vec<_>>>().filter(|all| all[0] == x);
+        self.beside.iter().find_map(with)
+    }
+}
+
+/// a, u and m, if a value is a (u − m), m a row of such a shape.
+fn times_centred(g: &Graph, v: Value, row: &Shape) -> Option<[Value; 3]> {
+    g.operation::<Multiply>(v)?;
+    let &[x, y] = &g.node(v).inputs[..] else { return None };
+    let of = |(a, centred): (Value, Value)| {
+        g.operation::<Subtract>(centred)?;
+        let &[u, m] = &g.node(centred).inputs[..] else { return None };
+        let same = [a, u].iter().all(|x| g.shape(*x) == g.shape(v)) && g.shape(m) == row;
+        same.then_some([a, u, m])
+    };
+    of((x, y)).or_else(|| of((y, x)))
+}
+
+/// Sums over all rows, from those of each sample, [`SampleMoments`].
+fn over_samples(g: &mut Graph, inputs: &[Value], of: Of) -> Result<Value> {
+    let samples = g.apply(SampleMoments, inputs)?;
+    g.apply(AllMoments { of }, &[samples])
+}
+
+/// The sum of squared distances from the mean of all rows.
+fn deviations(g: &mut Graph, x: Value, batch: usize) -> Result<Value> {
+    let sizes = g.shape(x).sizes(batch);
+    let places = frame_of(&sizes).0 / sizes[0];
+    let sums = over_samples(g, &[x], Of::Sums)?;
+    let samples = g.apply(SampleMoments, &[x])?;
+    g.apply(AllMoments { of: Of::Deviations { places } }, &[samples, sums])
 }
 
 /// Into how many parts the samples are cut that are summed to one row, if it is worth it.

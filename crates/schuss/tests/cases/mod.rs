@@ -370,6 +370,33 @@ fn custom(g: &mut Graph, p: Value, y: Target) -> Result<Value> {
     let total = g.add(worst, mean)?;
     g.drop_last(total)
 }
+/// Means and variances over samples and places, as a normalisation of batches has them, around odd and whole registers.
+fn normalised_batches(b: &mut Build, x: Value) -> Result<Value> {
+    let normalise = |b: &mut Build, x: Value, name: &str, channels: usize| -> Result<Value> {
+        let scale = b.parameter(name, &[channels], &uniform())?;
+        let g = &mut b.graph;
+        let mean = g.mean_rows(x)?;
+        let centred = g.subtract(x, mean)?;
+        let (variance, little) = (g.variance_rows(x)?, g.constant(0.1)?);
+        let variance = g.add(variance, little)?;
+        let root = g.sqrt(variance)?;
+        let factor = g.divide(scale, root)?;
+        g.multiply(centred, factor)
+    };
+    let x = image(b, x, &[6, 5, 3])?;
+    let y = convolved(b, x, "one", (&[3, 3], 19), (1, 1, 1), true)?;
+    let first = normalise(b, y, "scale_one", 19)?;
+    let y = b.graph.relu(first)?;
+    let y = convolved(b, y, "two", (&[3, 3], 48), (1, 1, 1), true)?;
+    let y = normalise(b, y, "scale_two", 48)?;
+    let y = b.graph.tanh(y)?;
+    let y = convolved(b, y, "three", (&[1, 1], 19), (1, 1, 1), true)?;
+    let y = b.graph.add(y, first)?;
+    // Of an element-wise value, without a convolution before it.
+    let y = normalise(b, y, "scale_three", 19)?;
+    let y = b.graph.sum_to(y, &Shape::batch(&[1, 1, 19]))?;
+    flat(b, y)
+}
 
 fn model(input: &[usize], layers: &[(&str, Write)]) -> Sequential {
     let mut m = Sequential::new(input);
@@ -469,6 +496,15 @@ pub fn cases() -> Vec<Case> {
         case("image_axes", model(&[90], &[("i", other_axes), ("b", last::<3>)]), sparse, &[], class(3), true, 0),
         case("image_pools", model(&[90], &[("i", pools), ("b", last::<3>)]), sparse, &[], class(3), false, 32),
         case("image_norm", model(&[90], &[("i", standardised), ("b", last::<3>)]), sparse, &[], class(3), false, 32),
+        case(
+            "image_batches",
+            model(&[90], &[("i", normalised_batches), ("b", last::<3>)]),
+            sparse,
+            &[],
+            class(3),
+            true,
+            32,
+        ),
         case("odd_axes", model(&[24], &[("odd", odd_axes), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
     ]
 }

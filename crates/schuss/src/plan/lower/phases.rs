@@ -100,6 +100,13 @@ pub fn reads(list: &List, step: &Step) -> Vec<(Value, Access)> {
         Kernel::Product { a, b, transpose_a, .. } => {
             vec![(*a, if *transpose_a { Access::All } else { Access::Row }), (*b, Access::All)]
         }
+        Kernel::AllMoments { moments, sums, .. } => {
+            std::iter::once((*moments, Access::All)).chain(sums.map(|v| (v, Access::Element))).collect()
+        }
+        Kernel::SampleMoments { x, with } => {
+            let with = with.iter().flat_map(|[u, m]| [(*u, Access::Row), (*m, Access::All)]);
+            std::iter::once((*x, Access::Row)).chain(with).collect()
+        }
         Kernel::Fold { x, .. } | Kernel::RowMap { x, .. } => vec![(*x, Access::Row)],
         Kernel::OneHot { labels } => vec![(*labels, Access::Row)],
         Kernel::InTopK { scores, labels, .. } => vec![(*scores, Access::Row), (*labels, Access::Row)],
