@@ -4,6 +4,7 @@ use super::ops::convolution::Convolution;
 use super::ops::convolution_input::ConvolutionInput;
 use super::ops::convolution_kernel::ConvolutionKernel;
 use super::ops::matmul::MatMul;
+use super::ops::window::Window;
 use super::{Graph, Value};
 use crate::error::{Error, Result};
 
@@ -17,7 +18,8 @@ pub enum Precision {
     /// Rounded to bfloat16, 8 bits of mantissa (Kalamkar et al. 2019, arXiv 1905.12322).
     Bf16,
     /// Cut into two numbers of bfloat16, 16 bits of mantissa together, of whose four products the three greater ones are
-    /// added (Henry, Tang and Heinecke 2019, arXiv 1904.06376).
+    /// added (Henry, Tang and Heinecke 2019, arXiv 1904.06376). Convolutions that f32 computes sooner stay f32, on every machine:
+    /// those with windows of 3 × 3 without strides, which take a quarter of the products there, and of few or grouped channels.
     F32x3,
     /// The fastest of those that were shown to learn as well as f32 (`benchmarks/README.md`), for a model and a machine: see
     /// [`Precision::chosen`].
@@ -43,12 +45,13 @@ impl Precision {
     }
 
     /// What `Auto` is for this graph, on a machine that has a unit for tiles of bfloat16 or not; else itself. With such a unit
-    /// three products of matrices take less time than one in f32; convolutions do not, so a graph with any stays f32. On
-    /// another machine the same run may so have other last digits.
+    /// three products of matrices take less time than one in f32; those of convolutions may take more, so a graph stays f32 with
+    /// any that `F32x3` would cut. On another machine the same run may so have other last digits.
     pub fn chosen(self, graph: &Graph, tiles: bool) -> Self {
         let products = || graph.values().filter(|v| is_product(graph, *v));
+        let shown = |v: Value| graph.operation::<MatMul>(v).is_some() || !gains_from_tiles(graph, v);
         match self {
-            Precision::Auto if tiles && products().all(|v| graph.operation::<MatMul>(v).is_some()) => Precision::F32x3,
+            Precision::Auto if tiles && products().all(shown) => Precision::F32x3,
             Precision::Auto => Precision::F32,
             precision => precision,
         }
@@ -65,7 +68,7 @@ impl Precision {
                     let [x, y] = [g.bfloat16(inputs[0])?, g.bfloat16(inputs[1])?];
                     g.apply_shared(&node.op, &[x, y])?
                 }
-                Precision::F32x3 if is_product(old, v) => {
+                Precision::F32x3 if is_product(old, v) && gains_from_tiles(old, v) => {
                     let [(x, small_x), (y, small_y)] = [halves(&mut g, inputs[0])?, halves(&mut g, inputs[1])?];
                     // The small products first: their sum loses less.
                     let [first, second] = [[small_x, y], [x, small_y]].map(|xy| g.apply_shared(&node.op, &xy));
@@ -88,15 +91,38 @@ fn halves(g: &mut Graph, x: Value) -> Result<(Value, Value)> {
 }
 
 fn is_product(g: &Graph, v: Value) -> bool {
-    let convolution = || g.operation::<Convolution>(v).is_some() || g.operation::<ConvolutionInput>(v).is_some();
-    g.operation::<MatMul>(v).is_some() || convolution() || g.operation::<ConvolutionKernel>(v).is_some()
+    g.operation::<MatMul>(v).is_some() || convolution(g, v).is_some()
+}
+
+/// Numbers of a window that a tile takes at a time.
+const TILE: usize = 32;
+
+/// Can three products in tiles take less time than one in f32?
+fn gains_from_tiles(g: &Graph, v: Value) -> bool {
+    convolution(g, v).is_none_or(|(window, groups, channels)| {
+        let dense = window.strides.iter().chain(&window.dilation).all(|n| *n == 1) && groups == 1;
+        let quarter = dense && window.size == [3, 3];
+        groups == 1 && !quarter && window.places() * channels >= TILE
+    })
+}
+
+/// The windows, groups and channels of a convolution or of one of its derivatives.
+fn convolution(g: &Graph, v: Value) -> Option<(&Window, usize, usize)> {
+    let channels = |x: Value| g.shape(x).last().unwrap_or(1);
+    if let Some(op) = g.operation::<Convolution>(v) {
+        Some((&op.window, op.groups, channels(g.node(v).inputs[0])))
+    } else if let Some(op) = g.operation::<ConvolutionKernel>(v) {
+        Some((&op.window, op.groups, channels(g.node(v).inputs[0])))
+    } else {
+        g.operation::<ConvolutionInput>(v).map(|op| (&op.window, op.groups, channels(v)))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::ops::bfloat16::Bfloat16;
     use crate::graph::ops::input::Source;
-    use crate::graph::ops::window::Window;
     use crate::graph::{Reference, Tensor};
     use crate::shape::Shape;
 
@@ -126,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_is_three_products_where_all_are_of_matrices_and_the_machine_has_tiles() {
+    fn auto_is_three_products_where_only_matrices_are_cut_and_the_machine_has_tiles() {
         let mut g = Graph::new();
         let x = g.input(Source::Data, "x", Shape::batch(&[6, 6, 2]));
         let w = g.input(Source::Parameter, "w", Shape::fixed(&[72, 4]));
@@ -135,9 +161,42 @@ mod tests {
         assert_eq!(Precision::Auto.chosen(&g, true), Precision::F32x3);
         assert_eq!(Precision::Auto.chosen(&g, false), Precision::F32);
         assert_eq!(Precision::Bf16.chosen(&g, true), Precision::Bf16);
-        let kernel = g.input(Source::Parameter, "k", Shape::fixed(&[3, 3, 2, 4]));
-        g.apply(Convolution { window: Window::valid(&[3, 3], &[1, 1], &[1, 1]), groups: 1 }, &[x, kernel]).unwrap();
-        assert_eq!(Precision::Auto.chosen(&g, true), Precision::F32);
+        for (size, chosen) in [(3, Precision::F32x3), (5, Precision::F32)] {
+            let kernel = g.input(Source::Parameter, "k", Shape::fixed(&[size, size, 2, 4]));
+            let window = Window::valid(&[size; 2], &[1, 1], &[1, 1]);
+            g.apply(Convolution { window, groups: 1 }, &[x, kernel]).unwrap();
+            assert_eq!(Precision::Auto.chosen(&g, true), chosen, "{size}");
+        }
+    }
+
+    #[test]
+    fn only_convolutions_that_gain_are_cut_in_two() {
+        // The convolution, and its derivatives by the input and by the kernel.
+        let cut = |channels: usize, size: usize, stride: usize, groups: usize| {
+            let window = Window::valid(&[size; 2], &[stride; 2], &[1, 1]);
+            let places = (9 - size) / stride + 1;
+            [0, 1, 2].map(|which| {
+                let mut g = Graph::new();
+                let x = g.input(Source::Data, "x", Shape::batch(&[9, 9, channels]));
+                let y = g.input(Source::Data, "y", Shape::batch(&[places, places, 8]));
+                let w = g.input(Source::Parameter, "w", Shape::fixed(&[size, size, channels / groups, 8]));
+                let window = window.clone();
+                let made = match which {
+                    0 => g.apply(Convolution { window, groups }, &[x, w]),
+                    1 => g.apply(ConvolutionInput { window, groups, input: vec![9, 9] }, &[y, w]),
+                    _ => g.apply(ConvolutionKernel { window, groups }, &[x, y]),
+                };
+                made.unwrap();
+                let g = Precision::F32x3.of(&g).unwrap().0;
+                g.values().any(|v| g.operation::<Bfloat16>(v).is_some())
+            })
+        };
+        assert_eq!(cut(16, 5, 1, 1), [true; 3]);
+        assert_eq!(cut(16, 3, 2, 1), [true; 3], "by steps no quarter of the products is enough");
+        assert_eq!(cut(32, 1, 1, 1), [true; 3]);
+        assert_eq!(cut(16, 3, 1, 1), [false; 3], "a quarter of the products");
+        assert_eq!(cut(31, 1, 1, 1), [false; 3], "less than a tile");
+        assert_eq!(cut(16, 5, 1, 2), [false; 3], "groups");
     }
 
     #[test]
