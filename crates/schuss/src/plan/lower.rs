@@ -85,7 +85,9 @@ pub fn lower(list: &List, targets: &[Target], store: &Store, isa: Isa, threads: 
     // With one thread, runs follow one another; with several, whole phases do.
     let times = if threads == 1 { &run_of } else { &phase };
     let passing = Passing::new(list, &runs, &kept);
-    let arena = arena::Arena::new(list, times, &kept, store.numbers, &passing, threads);
+    let early: Vec<bool> =
+        list.steps.iter().zip(&phase).map(|(step, p)| threads > 1 && *p > 0 && early(list, step)).collect();
+    let arena = arena::Arena::new(list, times, &kept, store.numbers, &passing, &early, threads);
     let mut lowering = Lowering {
         list,
         store,
@@ -100,17 +102,23 @@ pub fn lower(list: &List, targets: &[Target], store: &Store, isa: Isa, threads: 
     let calls: Vec<Vec<Call>> = (0..list.steps.len()).map(|i| lowering.calls(i)).collect();
     let count = phase.iter().max().map_or(0, |p| p + 1);
     let mut phases = vec![Phase { threads: vec![Vec::new(); threads] }; count];
-    // Before a phase all threads share the work of bringing its kernels to their points.
+    // Before a phase all threads share the work of bringing its kernels to their points: at the end of the phase before, or in
+    // one of their own.
     let mut before = phases.clone();
     let touches: Vec<bool> = list.steps.iter().map(|step| passing.touches(list, step)).collect();
     for run in &runs {
         for thread in 0..threads {
             let part = |i: usize, calls: &[Call]| own_part(list, &list.steps[i], cuts[i], calls, thread, threads);
             let own: Vec<Vec<Call>> = run.steps.iter().map(|&i| part(i, &calls[i])).collect();
-            let points = run.steps.iter().filter_map(|&i| lowering.points_call(i, thread, threads));
             let p = phase[run.steps[0]];
-            let with = if threads == 1 { &mut phases } else { &mut before };
-            with[p].threads[thread].extend(points);
+            for &i in &run.steps {
+                let to = match early[i] {
+                    true => &mut phases[p - 1],
+                    false if threads == 1 => &mut phases[p],
+                    false => &mut before[p],
+                };
+                to.threads[thread].extend(lowering.points_call(i, thread, threads));
+            }
             let to = &mut phases[p].threads[thread];
             if run.slice.is_none() {
                 to.extend(own.into_iter().flatten().map(slices::whole));
@@ -153,6 +161,14 @@ fn points(list: &List, step: &Step) -> Option<[usize; 2]> {
             Some(convolution::points(list.isa, *factors, geometry, *turned))
         }
         _ => None,
+    }
+}
+
+/// Is the kernel that a step takes at its points there before the step, as no other step of the plan makes it?
+fn early(list: &List, step: &Step) -> bool {
+    match &step.kernel {
+        Kernel::Convolve { w, .. } => list.graph.operation::<Input>(list.stored_as(*w)).is_some(),
+        _ => false,
     }
 }
 

@@ -68,8 +68,16 @@ fn size(len: usize) -> usize {
 impl Arena {
     /// Leaves first, which stay; then `numbers` numbers for the rule, and `passing` numbers for each thread; then what steps
     /// keep, from the time of the step that makes a value to the last that reads it; and kernels at their points, at the time
-    /// of the step that takes them.
-    pub fn new(list: &List, times: &[usize], kept: &[bool], numbers: usize, passing: &Passing, threads: usize) -> Self {
+    /// of the step that takes them and, of `early` ones, at the one before.
+    pub fn new(
+        list: &List,
+        times: &[usize],
+        kept: &[bool],
+        numbers: usize,
+        passing: &Passing,
+        early: &[bool],
+        threads: usize,
+    ) -> Self {
         let (places, points) = (vec![None; kept.len()], vec![None; list.steps.len()]);
         let mut arena = Arena { places, points, numbers: 0, passing: 0, len: 0 };
         let read: Vec<Value> =
@@ -97,7 +105,8 @@ impl Arena {
                 spans.push(Span { of: Owner::Value(v), len: count(list, v), from: times[i], to: last });
             }
             if let Some([panels, len]) = super::points(list, step) {
-                spans.push(Span { of: Owner::Points(i), len: panels * len, from: times[i], to: times[i] });
+                let from = times[i] - usize::from(early[i]);
+                spans.push(Span { of: Owner::Points(i), len: panels * len, from, to: times[i] });
             }
         }
         let start = arena.len;
