@@ -145,9 +145,8 @@ impl Step {
     /// Can element-wise operations follow in cache?
     pub fn takes_chain(&self) -> bool {
         use Kernel::{AllMoments, Arrange, Convolve, Fold, Map, Product, Sum, SumParts, Windows};
-        let sums = matches!(self.kernel, Sum { .. } | SumParts { .. } | AllMoments { .. });
-        sums || matches!(self.kernel, Product { .. } | Map | Fold { .. })
-            || matches!(self.kernel, Convolve { .. } | Windows { .. } | Arrange { .. })
+        let sums = matches!(self.kernel, Sum { .. } | SumParts { .. } | AllMoments { .. } | Fold { .. });
+        sums || matches!(self.kernel, Product { .. } | Map | Convolve { .. } | Windows { .. } | Arrange { .. })
     }
     /// The last value of the chain, or what the kernel gives, or the gradient that is only taken up.
     pub fn last(&self) -> Option<Value> {

@@ -22,7 +22,6 @@ use crate::graph::ops::sum_to::SumTo;
 use crate::graph::{Graph, Moment, Tensor, Value};
 use crate::shape::{Dim, Shape};
 use schuss_kernels::product::Factors;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The rewritten graph, and where each value of the old one is in it. Values that are `kept` stay what is computed.
@@ -160,16 +159,15 @@ fn summed(
         }
     }
     if let Some(parts) = in_parts(g, x, target, batch) {
-        let row = target.rank() == 1;
-        if let Some(all) = times_centred(g, x, target).filter(|_| row) {
-            return over_samples(g, &all, Of::Products);
-        }
-        if let Some(all) = together(x).filter(|_| row) {
-            return over_samples(g, &all, Of::Sums);
-        }
-        let parts = g.apply(SumParts { parts }, &[x])?;
-        let row = Shape::new(g.shape(parts).dims()[1..].to_vec());
-        let sum = g.sum_to(parts, &row)?;
+        let sum = if let Some(all) = times_centred(g, x, target) {
+            over_samples(g, &all, Of::Products)?
+        } else if let Some(all) = together(x) {
+            over_samples(g, &all, Of::Sums)?
+        } else {
+            let parts = g.apply(SumParts { parts }, &[x])?;
+            let row = Shape::new(g.shape(parts).dims()[1..].to_vec());
+            g.sum_to(parts, &row)?
+        };
         return g.reshape(sum, target);
     }
     let x = sum_apart(g, x, target, batch)?;
@@ -179,7 +177,7 @@ fn summed(
 /// Values whose sums over all rows are made in the same pass as others.
 struct Together {
     /// Those whose squared deviations are summed, too.
-    varying: HashSet<Value>,
+    varying: Vec<Value>,
     /// Those that are summed times u − m, too, with u and m.
     beside: Vec<[Value; 3]>,
 }
