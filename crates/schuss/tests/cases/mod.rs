@@ -264,6 +264,19 @@ fn windows_of_three(b: &mut Build, x: Value) -> Result<Value> {
     let y = b.graph.scale(y, 1.0 / 64.0)?;
     flat(b, y)
 }
+/// Windows of three by three whose kernel is made of a parameter before.
+fn kernels_made(b: &mut Build, x: Value) -> Result<Value> {
+    let x = image(b, x, &[8, 8, 1])?;
+    let y = convolved(b, x, "one", (&[3, 3], 20), (1, 1, 1), true)?;
+    let y = b.graph.tanh(y)?;
+    let kernel = b.parameter("two", &[3, 3, 20, 20], &uniform())?;
+    let g = &mut b.graph;
+    let kernel = g.tanh(kernel)?;
+    let y = g.convolution(y, kernel, &Window::same(&[3, 3], &[1, 1], &[1, 1], &[8, 8]), 1)?;
+    let y = g.sum_to(y, &Shape::batch(&[1, 1, 20]))?;
+    let y = g.scale(y, 1.0 / 64.0)?;
+    flat(b, y)
+}
 /// Channels apart, in groups, dilated, by steps without padding.
 fn groups(b: &mut Build, x: Value) -> Result<Value> {
     let x = image(b, x, &[5, 3, 6])?;
@@ -492,6 +505,7 @@ pub fn cases() -> Vec<Case> {
             false,
             64,
         ),
+        case("image_kernels", model(&[64], &[("i", kernels_made), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
         case("image_groups", model(&[90], &[("i", groups), ("b", last::<3>)]), sparse, &[], class(3), false, 0),
         case("image_axes", model(&[90], &[("i", other_axes), ("b", last::<3>)]), sparse, &[], class(3), true, 0),
         case("image_pools", model(&[90], &[("i", pools), ("b", last::<3>)]), sparse, &[], class(3), false, 32),
